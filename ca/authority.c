@@ -1,0 +1,174 @@
+/*
+ * Opening and closing the house in the one right order, and taking a new
+ * configuration while it runs.
+ */
+#include "ca/authority.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "ca/ocsp.h"
+#include "ca/published.h"
+
+result authority_node(struct op *op, const struct config *config, char **out)
+{
+	char *path = files_join(op->arena, config->dir, "node");
+	struct bytes content;
+	result r = files_read(op, path, 64, &content);
+	if (r.err == ERR_NOT_FOUND) {
+		op_clear_failure(op);
+		char id[RANDOM_ID_SIZE], host[64] = "node";
+		random_id(id);
+		gethostname(host, sizeof host - 1);
+		content = bytes_of_text(arena_printf(op->arena, "%s-%.8s\n", host, id));
+		TRY(files_write(op, path, 0640, content));
+	} else {
+		TRY(r);
+	}
+	while (content.n > 0 && content.p[content.n - 1] == '\n')
+		content.n--;
+	*out = arena_text_n(op->arena, (const char *)content.p, content.n);
+	text_make_printable(*out);
+	return OK;
+}
+
+/* Keys that this node signs with must be in its token, the very ones. */
+static result check_keys(struct op *op, struct authority *a)
+{
+	for (unsigned i = 0; i < a->hierarchy->n; i++)
+		TRY(token_check(op, a->token, &a->hierarchy->cas[i].key));
+	if (a->hierarchy->has_audit_key)
+		TRY(token_check(op, a->token, &a->hierarchy->audit_key));
+	return OK;
+}
+
+static result open_parts(struct op *op, struct authority *a)
+{
+	char *node;
+	TRY(store_open(op, a->config->store, a->config->dir, &a->store));
+	TRY(authority_node(op, a->config, &node));
+	a->node = strdup(node);
+	if (a->token != NULL) /* who can sign writes; others read, also a log that the ledger would refuse */
+		TRY(ledger_open(op, a->store, a->node, &a->ledger));
+	TRY(hierarchy_load(op, a->store, a->config, &a->hierarchy));
+	if (a->token != NULL)
+		TRY(check_keys(op, a));
+	a->published = published_new();
+	return OK;
+}
+
+result authority_open(struct op *op, const struct config *config, struct token *own_token, struct courier *own_courier,
+		      struct authority **out)
+{
+	struct authority *a = calloc(1, sizeof *a);
+	ASSERT(a != NULL);
+	a->config = config;
+	a->token = own_token;
+	a->courier = own_courier;
+	result r = open_parts(op, a);
+	if (r.err != ERR_NONE) {
+		authority_free(&a);
+		return r;
+	}
+	*out = a;
+	return OK;
+}
+
+void authority_free(struct authority **authority)
+{
+	struct authority *a = *authority;
+	if (a == NULL)
+		return;
+	courier_free(&a->courier);
+	ocsp_signers_free(&a->ocsp);
+	published_free(&a->published);
+	hierarchy_free(&a->hierarchy);
+	ledger_free(&a->ledger);
+	store_free(&a->store);
+	token_free(&a->token);
+	free((char *)(uintptr_t)a->node);
+	free(a);
+	*authority = NULL;
+}
+
+const struct config *authority_config(const struct authority *authority)
+{
+	return __atomic_load_n(&authority->config, __ATOMIC_ACQUIRE);
+}
+
+static bool texts_equal(const struct config_texts *a, const struct config_texts *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (unsigned i = 0; i < a->n; i++)
+		if (!text_equal(a->items[i], b->items[i]))
+			return false;
+	return true;
+}
+
+/* What is bound to sockets, processes and open files changes with a restart only. */
+static const char *needs_restart(const struct config *old, const struct config *new)
+{
+	if (!text_equal(old->store, new->store))
+		return "store";
+	if (!text_equal(old->host, new->host) || old->https_port != new->https_port || old->http_port != new->http_port)
+		return "host or ports";
+	if (!texts_equal(&old->listen.https, &new->listen.https) || !texts_equal(&old->listen.http, &new->listen.http))
+		return "listen";
+	if (!text_equal(old->token.module, new->token.module) || !text_equal(old->token.label, new->token.label) ||
+	    !text_equal(old->token.pin_file, new->token.pin_file) || old->token.signers != new->token.signers)
+		return "token";
+	if (!text_equal(old->ocsp_key, new->ocsp_key))
+		return "ocsp_key";
+	if (old->n_cas != new->n_cas || old->n_acme != new->n_acme)
+		return "the list of cas or of acme endpoints";
+	for (unsigned i = 0; i < old->n_cas; i++)
+		if (!text_equal(old->cas[i].name, new->cas[i].name))
+			return "the name of a CA";
+	for (unsigned i = 0; i < old->n_acme; i++)
+		if (!text_equal(old->acme[i].name, new->acme[i].name))
+			return "the name of an acme endpoint";
+	return NULL;
+}
+
+result authority_reload(struct op *op, struct authority *authority, struct config *own_config)
+{
+	const struct config *old = authority_config(authority);
+	const char *what = needs_restart(old, own_config);
+	if (what != NULL) {
+		config_free(&own_config);
+		return FAIL(op, ERR_POLICY, "%s changed in chancery.yaml: that takes a restart; the old configuration stays", what);
+	}
+	struct audit_event event = { .type = AUDIT_CONFIG_RELOADED, .config_hash = BYTES_ARRAY(own_config->hash) };
+	char *before = bytes_to_hex(op->arena, (struct bytes)BYTES_ARRAY(old->hash));
+	event.facts[0] = (struct audit_fact){ "previous", before };
+	result r = authority_record(op, authority, &event);
+	if (r.err != ERR_NONE) {
+		config_free(&own_config);
+		return r;
+	}
+	/*
+	 * Requests under way hold pointers into the old one, and CAs point at
+	 * theirs: it stays. A reload costs some kilobytes for the life of the process.
+	 */
+	for (unsigned i = 0; i < authority->hierarchy->n; i++) {
+		struct ca *ca = &authority->hierarchy->cas[i];
+		__atomic_store_n(&ca->config, config_ca(own_config, ca->name), __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&authority->config, own_config, __ATOMIC_RELEASE);
+	return OK;
+}
+
+static result record(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	return ledger_audit(op, tx, arg, NULL);
+}
+
+result authority_record(struct op *op, struct authority *authority, struct audit_event *event)
+{
+	return ledger_run(op, authority->ledger, record, event);
+}

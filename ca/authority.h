@@ -1,0 +1,43 @@
+/*
+ * The opened certificate authority: everything that a decision needs, in one
+ * place. Made once by the server or by a command; any thread.
+ */
+#pragma once
+
+#include "ca/hierarchy.h"
+#include "courier/courier.h"
+#include "store/ledger.h"
+
+struct ocsp_signers; /* ca/ocsp.h */
+struct published;    /* ca/published.h */
+
+struct authority {
+	const struct config *config;  /* read through authority_config: a reload swaps it */
+	struct store *store;
+	struct ledger *ledger;        /* NULL for commands that only read */
+	struct token *token;
+	struct courier *courier;      /* NULL in commands */
+	struct hierarchy *hierarchy;
+	struct ocsp_signers *ocsp;
+	struct published *published;
+	const char *node;
+};
+
+/* The configuration of now; stays readable for the life of the process. */
+const struct config *authority_config(const struct authority *authority);
+
+/*
+ * Opens store, ledger and hierarchy of DIR; `token` and `courier` are taken over
+ * (token NULL: for reading only, no ledger). Refuses with a sentence:
+ * not initialised, schema newer, log shorter than its checkpoint, key missing.
+ */
+result authority_open(struct op *op, const struct config *config, struct token *own_token, struct courier *own_courier,
+		      struct authority **out);
+void authority_free(struct authority **authority);
+/* The name of this node, kept in DIR/node; made at the first call. */
+result authority_node(struct op *op, const struct config *config, char **out);
+/* SIGHUP: a new configuration, or why it cannot be taken without a restart. */
+result authority_reload(struct op *op, struct authority *authority, struct config *own_config);
+
+/* An audit entry by itself, where nothing else is written with it. */
+result authority_record(struct op *op, struct authority *authority, struct audit_event *event);

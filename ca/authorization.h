@@ -1,0 +1,37 @@
+/*
+ * Who may have which names, by which evidence: the value that issue() demands.
+ * Doors make it at the end of their own checks, from what they proved and never
+ * from what was asked. Single use: issue() consumes it.
+ */
+#pragma once
+
+#include "ca/identifier.h"
+#include "base/config.h"
+#include "store/claims.h"
+
+struct authorization;
+
+struct authorization_facts {
+	enum door door;
+	const char *profile;
+	const struct identifier *identifiers;
+	unsigned n_identifiers;
+	const char *requester;       /* "account:ID", "uid:0", "system" */
+	enum claim_kind claim_kind;  /* what T1 claims and T2 finishes */
+	const char *claim_id;
+	const char *account;         /* for the audit entry; NULL if none */
+	struct bytes csr_hash;       /* empty if there was none */
+	int64_t not_before_s, not_after_s; /* asked for (A24); 0: the profile's */
+};
+
+/*
+ * Checks that the profile exists and answers through this door (V2), that each
+ * name is within the profile's permitted names, wildcards only where it allows
+ * them, and that times asked for lie within the profile's. ERR_POLICY otherwise.
+ */
+result authorization_new(struct op *op, const struct config *config, const struct authorization_facts *facts,
+			 struct authorization **out);
+const struct authorization_facts *authorization_read(const struct authorization *authorization);
+const struct config_profile *authorization_profile(const struct authorization *authorization);
+/* Marks it used; ERR_BUG the second time. */
+result authorization_consume(struct op *op, struct authorization *authorization);

@@ -1,0 +1,226 @@
+/*
+ * The door: what must hold for any certificate, whoever asks through whichever
+ * protocol, and then the issuance.
+ */
+#include "ca/issue.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/openssl_auto.h"
+#include "base/text.h"
+#include "ca/issuance.h"
+#include "ca/key_check.h"
+#include "store/authorities.h"
+#include "store/certificates.h"
+
+#include <openssl/pem.h>
+
+#define RECOVER_AT_ONCE 100
+#define RECOVER_AGE_S 120 /* twice what a request may take (LIMIT_REQUEST_MS): nobody is working on it */
+
+static result check_key(struct op *op, struct authority *a, const struct config_profile *profile, struct bytes spki)
+{
+	enum key_type type;
+	TRY(key_check_spki(op, spki, &type));
+	bool is_listed = false;
+	for (unsigned i = 0; i < profile->n_key_types; i++)
+		is_listed = is_listed || profile->key_types[i] == type;
+	if (!is_listed)
+		return FAIL(op, ERR_POLICY, "profile %s takes no %s keys", profile->name, key_type_name(type));
+
+	STORE_LEASE(lease);
+	TRY(store_read(op, a->store, &lease));
+	bool is_ours;
+	TRY(key_has_spki(op, lease.db, spki, &is_ours));
+	if (is_ours)
+		return FAIL(op, ERR_POLICY, "this public key belongs to the CA itself; make a key pair of your own");
+	uint8_t hash[SHA256_SIZE];
+	bytes_sha256(spki, hash);
+	const char *why;
+	result r = blocked_key_load(op, lease.db, (struct bytes)BYTES_ARRAY(hash), &why);
+	if (r.err == ERR_NONE)
+		return FAIL(op, ERR_POLICY, "this key is blocked (%s); make a new key pair", why);
+	if (r.err != ERR_NOT_FOUND)
+		return r;
+	op_clear_failure(op);
+	return OK;
+}
+
+static result choose_times(struct op *op, const struct authorization *authorization, const struct ca *ca,
+			   struct tbs_plan *plan)
+{
+	const struct authorization_facts *facts = authorization_read(authorization);
+	const struct config_profile *profile = authorization_profile(authorization);
+	plan->not_before_s = facts->not_before_s != 0 ? facts->not_before_s : clock_now_s() - profile->backdate_s;
+	if (plan->not_before_s < ca->not_before_s && facts->not_before_s == 0)
+		plan->not_before_s = ca->not_before_s; /* the house is younger than the backdate */
+	plan->not_after_s = facts->not_after_s != 0 ? facts->not_after_s :
+						      plan->not_before_s + profile->validity_s - 1; /* V38 */
+	if (plan->not_after_s > ca->not_after_s || plan->not_before_s < ca->not_before_s)
+		return FAIL(op, ERR_POLICY,
+			    "the certificate would outlive its CA %s, which ends at %s: shorten the profile or renew the CA",
+			    ca->name, clock_rfc3339(op->arena, ca->not_after_s));
+	return OK;
+}
+
+/* CN only as a copy of the first name that fits its bound of 64 (C16, N4). */
+static const char *common_name_of(const struct config_profile *profile, const struct authorization_facts *facts)
+{
+	if (!profile->common_name)
+		return NULL;
+	for (unsigned i = 0; i < facts->n_identifiers; i++)
+		if (strlen(facts->identifiers[i].value) <= 64)
+			return facts->identifiers[i].value;
+	return NULL;
+}
+
+static void put_addresses(struct op *op, const struct config *config, const struct ca *ca, struct tbs_plan *plan)
+{
+	const char *base = config_http_base(op->arena, config);
+	plan->ocsp_url = arena_printf(op->arena, "%s/ocsp/%s", base, ca->name);
+	plan->ca_issuers_url = arena_printf(op->arena, "%s/ca/%s.cer", base, ca->name);
+	plan->crl_url = arena_printf(op->arena, "%s/crl/%s.crl", base, ca->name);
+}
+
+static result plan_leaf(struct op *op, struct authority *a, struct authorization *authorization, struct bytes spki,
+			struct issuance *out)
+{
+	const struct config *config = authority_config(a);
+	const struct authorization_facts *facts = authorization_read(authorization);
+	const struct config_profile *profile = authorization_profile(authorization);
+	const struct ca *ca = hierarchy_find(a->hierarchy, profile->ca);
+	if (ca == NULL)
+		return FAIL(op, ERR_POLICY, "profile %s names CA %s, which does not exist yet", profile->name, profile->ca);
+	TRY(check_key(op, a, profile, spki));
+	*out = (struct issuance){
+		.plan = { .kind = TBS_LEAF,
+			  .issuer = ca,
+			  .spki = spki,
+			  .signature_key = ca->key.type,
+			  .common_name = common_name_of(profile, facts),
+			  .identifiers = facts->identifiers,
+			  .n_identifiers = facts->n_identifiers,
+			  .server_auth = profile->server_auth,
+			  .client_auth = profile->client_auth,
+			  .path_length = -1 },
+		.issuer_key = &ca->key,
+		.ca = ca->name,
+		.profile = profile->name,
+		.door = facts->door,
+		.requester = facts->requester,
+		.account = facts->account,
+		.claim_kind = facts->claim_kind,
+		.claim_id = facts->claim_id,
+		.csr_hash = facts->csr_hash,
+		.config_hash = BYTES_ARRAY(config->hash),
+	};
+	put_addresses(op, config, ca, &out->plan);
+	return choose_times(op, authorization, ca, &out->plan);
+}
+
+/* A refusal at the door is evidence too. */
+static result refuse(struct op *op, struct authority *a, const struct authorization *authorization, result cause)
+{
+	if (cause.err != ERR_POLICY && cause.err != ERR_MALFORMED)
+		return cause;
+	const struct authorization_facts *facts = authorization_read(authorization);
+	struct op *aside = op_new();
+	aside->actor = op->actor;
+	memcpy(aside->request_id, op->request_id, sizeof aside->request_id);
+	struct audit_event event = { .type = AUDIT_ISSUANCE_REFUSED,
+				     .account = facts->account,
+				     .door = door_name(facts->door),
+				     .profile = facts->profile,
+				     .order = facts->claim_id,
+				     .csr_hash = facts->csr_hash,
+				     .names = identifiers_to_names(aside, facts->identifiers, facts->n_identifiers),
+				     .n_names = facts->n_identifiers,
+				     .outcome = op->detail };
+	if (authority_record(aside, a, &event).err != ERR_NONE)
+		log_failure(aside, "audit.refusal");
+	op_free(&aside);
+	return cause;
+}
+
+/* RFC 8555 section 7.4.2: leaf first, each certifies the one before, no root. */
+static result chain_of(struct op *op, const struct ca *ca, struct bytes der, const char **out)
+{
+	AUTO(BIO) *memory = BIO_new(BIO_s_mem());
+	ASSERT(memory != NULL);
+	if (PEM_write_bio(memory, "CERTIFICATE", "", der.p, (long)der.n) <= 0)
+		return FAIL(op, ERR_BUG, "a certificate could not be written as PEM");
+	char *text;
+	long n = BIO_get_mem_data(memory, &text);
+	*out = arena_printf(op->arena, "%.*s%s", (int)n, text, ca->chain_pem);
+	return OK;
+}
+
+result issue(struct op *op, struct authority *a, struct authorization *authorization, struct bytes spki,
+	     struct issued *out)
+{
+	TRY(authorization_consume(op, authorization));
+	struct issuance issuance;
+	result r = plan_leaf(op, a, authorization, spki, &issuance);
+	if (r.err != ERR_NONE)
+		return refuse(op, a, authorization, r);
+	TRY(issuance_run(op, a, &issuance, out));
+	return chain_of(op, issuance.plan.issuer, out->der, &out->chain_pem);
+}
+
+result issue_responder(struct op *op, struct authority *a, const struct ca *ca, struct bytes spki, int64_t lifetime_s,
+		       struct issued *out)
+{
+	int64_t now = clock_now_s();
+	struct issuance issuance = {
+		.plan = { .kind = TBS_OCSP_RESPONDER,
+			  .issuer = ca,
+			  .spki = spki,
+			  .signature_key = ca->key.type,
+			  .common_name = arena_printf(op->arena, "OCSP responder of %s", ca->name),
+			  .path_length = -1,
+			  .not_before_s = now - 60 > ca->not_before_s ? now - 60 : ca->not_before_s,
+			  .not_after_s = now + lifetime_s < ca->not_after_s ? now + lifetime_s : ca->not_after_s },
+		.issuer_key = &ca->key,
+		.ca = ca->name,
+		.profile = "ocsp-responder",
+		.door = DOOR_INTERNAL,
+		.requester = "system",
+		.config_hash = BYTES_ARRAY(authority_config(a)->hash),
+	};
+	return issuance_run(op, a, &issuance, out);
+}
+
+result issue_recover(struct op *op, struct authority *a, bool at_start, unsigned *n)
+{
+	*n = 0;
+	for (;;) {
+		struct certificate *rows;
+		unsigned found;
+		{
+			STORE_LEASE(lease);
+			TRY(store_read(op, a->store, &lease));
+			int64_t before = at_start ? clock_now_s() + 1 : clock_now_s() - RECOVER_AGE_S;
+			TRY(certificate_list_in_doubt(op, lease.db, a->node, before, RECOVER_AT_ONCE, &rows, &found));
+		}
+		for (unsigned i = 0; i < found; i++)
+			TRY(issuance_orphan(op, a, rows[i].serial, "the process ended between intent and certificate"));
+		*n += found;
+		if (found < RECOVER_AT_ONCE)
+			break;
+	}
+	if (*n > 0)
+		log_warning(op, "issuance.recovered", "%u intents in doubt were orphaned and their serials revoked", *n);
+	return OK;
+}
+
+result issued_chain(struct op *op, struct authority *a, const char *serial, const char **chain_pem)
+{
+	STORE_LEASE(lease);
+	TRY(store_read(op, a->store, &lease));
+	struct certificate row;
+	TRY(certificate_load(op, lease.db, serial, &row));
+	const struct ca *ca = hierarchy_find(a->hierarchy, row.ca);
+	if (row.status != CERTIFICATE_ISSUED || ca == NULL)
+		return FAIL(op, ERR_NOT_FOUND, "serial %s has no certificate", serial);
+	return chain_of(op, ca, row.der, chain_pem);
+}

@@ -1,0 +1,41 @@
+/*
+ * The one door to certificates. T1 (claim, serial, TBS, intent, audit) ->
+ * sign -> verify -> T2 (certificate, claim finished, audit) -> return. No
+ * transaction is open while the token is waited for. After an error before the
+ * signature the claim goes back; in doubt the serial is orphaned and revoked.
+ */
+#pragma once
+
+#include "ca/authority.h"
+#include "ca/authorization.h"
+#include "ca/tbs.h"
+
+struct issued {
+	const char *serial; /* hex */
+	struct bytes der;
+	const char *chain_pem; /* leaf first, without the root */
+	int64_t not_before_s, not_after_s;
+};
+
+/*
+ * Refuses: a key that is not of the profile's types, unfit (key_check.h), one
+ * of our own, or blocked (N6, N7; its account keys a protocol refuses itself);
+ * lifetimes beyond the issuer (N9). A refusal is an audit entry, and no row of a
+ * certificate.
+ */
+result issue(struct op *op, struct authority *authority, struct authorization *authorization, struct bytes spki,
+	     struct issued *out);
+
+/*
+ * Ends the intents of this node that no thread is working on: `at_start` all,
+ * otherwise those older than a minute. Each is orphaned, its serial revoked, its
+ * claim released; never signed again (rule 10).
+ */
+result issue_recover(struct op *op, struct authority *authority, bool at_start, unsigned *n);
+
+/* PEM of a stored certificate with its chain; ERR_NOT_FOUND. */
+result issued_chain(struct op *op, struct authority *authority, const char *serial, const char **chain_pem);
+
+/* Certificates of the responders: internal door, TBS_OCSP_RESPONDER, valid for `lifetime_s`. */
+result issue_responder(struct op *op, struct authority *authority, const struct ca *ca, struct bytes spki,
+		       int64_t lifetime_s, struct issued *out);

@@ -1,0 +1,304 @@
+/*
+ * Which extensions a certificate of each kind must, may and must not have, in one
+ * table; one check per extension for its content. An extension that the table
+ * does not give to a kind is refused, so policies, name constraints, noRevAvail
+ * and whatever a CSR asked for (C11, C12, C15, V45) cannot slip in.
+ */
+#include "ca/lint_extensions.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/openssl_auto.h"
+#include "ca/der.h"
+#include "ca/lint_rule.h"
+
+/* One extension as it stands in the certificate, and what it is held against. */
+struct subject {
+	const struct tbs_plan *plan;
+	X509 *certificate;
+	struct bytes value; /* content of extnValue */
+};
+
+typedef result check_value(struct op *op, const struct subject *s);
+
+static bool is_ca(const struct tbs_plan *plan)
+{
+	return plan->kind == TBS_ROOT || plan->kind == TBS_INTERMEDIATE;
+}
+
+static result check_basic_constraints(struct op *op, const struct subject *s)
+{
+	struct bytes in = s->value, ca;
+	bool is_read = der_take(&in, DER_SEQUENCE, &in);
+	if (!is_ca(s->plan))
+		return lint_rule(op, is_read && in.n == 0, "C10", "a leaf's basicConstraints is empty: FALSE is not encoded");
+	TRY(lint_rule(op, is_read && der_take(&in, DER_BOOLEAN, &ca) && ca.p[0] == 0xff, "C10", "a CA has cA TRUE"));
+	if (s->plan->path_length < 0)
+		return lint_rule(op, in.n == 0, "C10", "there is no path length that was not planned");
+	struct bytes number;
+	uint64_t path_length;
+	bool is_planned = der_take(&in, DER_INTEGER, &number) && der_read_number(number, &path_length) &&
+			  path_length == (uint64_t)s->plan->path_length && in.n == 0;
+	return lint_rule(op, is_planned, "C10", "the path length is the plan's");
+}
+
+static uint32_t expected_key_usage(const struct subject *s)
+{
+	if (is_ca(s->plan))
+		return KU_KEY_CERT_SIGN | KU_CRL_SIGN;
+	bool is_rsa = EVP_PKEY_is_a(X509_get0_pubkey(s->certificate), "RSA");
+	bool is_server = s->plan->kind == TBS_LEAF && s->plan->server_auth;
+	return is_rsa && is_server ? KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE;
+}
+
+static result check_key_usage(struct op *op, const struct subject *s)
+{
+	struct bytes in = s->value, bits;
+	/* X.690 section 11.2.2: the last bit of a named bit list is a one. */
+	bool is_minimal = der_take(&in, DER_BIT_STRING, &bits) && in.n == 0 && bits.n > 1 &&
+			  (bits.p[bits.n - 1] >> bits.p[0] & 1) == 1;
+	TRY(lint_rule(op, is_minimal, "C8", "keyUsage has no trailing zeros"));
+	return lint_rule(op, X509_get_key_usage(s->certificate) == expected_key_usage(s), "C8",
+			 "keyUsage is what this kind of certificate and key has");
+}
+
+static result check_extended_key_usage(struct op *op, const struct subject *s)
+{
+	bool is_responder = s->plan->kind == TBS_OCSP_RESPONDER;
+	uint32_t expected = is_responder ? XKU_OCSP_SIGN : 0;
+	expected |= !is_responder && s->plan->server_auth ? XKU_SSL_SERVER : 0;
+	expected |= !is_responder && s->plan->client_auth ? XKU_SSL_CLIENT : 0;
+	struct bytes list = s->value, oid;
+	int purposes = 0;
+	bool is_read = der_take(&list, DER_SEQUENCE, &list);
+	for (; is_read && list.n > 0; purposes++)
+		is_read = der_take(&list, DER_OID, &oid);
+	TRY(lint_rule(op, is_read && expected != 0, "C13", "extendedKeyUsage lists purposes"));
+	TRY(lint_rule(op, X509_get_extended_key_usage(s->certificate) == expected, "C13", "the purposes are the plan's"));
+	return lint_rule(op, purposes == __builtin_popcount(expected), "C13", "no purpose besides them, none twice");
+}
+
+static result check_subject_key_identifier(struct op *op, const struct subject *s)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	struct bytes in = s->value, identifier;
+	TRY(lint_rule(op, der_take(&in, DER_OCTET_STRING, &identifier) && in.n == 0, "C7", "the SKI is an OCTET STRING"));
+	if (X509_pubkey_digest(s->certificate, EVP_sha256(), digest, &n) != 1)
+		return FAIL(op, ERR_BUG, "the public key cannot be hashed");
+	return lint_rule(op, bytes_equal(identifier, (struct bytes){ digest, 20 }), "C7",
+			 "the SKI is made from the key (RFC 7093 method 1)");
+}
+
+static result check_authority_key_identifier(struct op *op, const struct subject *s)
+{
+	struct bytes in = s->value, identifier;
+	bool is_read = der_take(&in, DER_SEQUENCE, &in) && der_take(&in, DER_CONTEXT(0), &identifier) && in.n == 0;
+	TRY(lint_rule(op, is_read, "C6", "the AKI has a key identifier and nothing else"));
+	return lint_rule(op, bytes_equal(identifier, s->plan->issuer->key_identifier), "C6", "the AKI is the issuer's SKI");
+}
+
+/* Lower-case LDH, "*" only as the whole first label: what identifier.c promises, looked at once more. */
+static bool is_dns_name(struct bytes name)
+{
+	struct bytes rest = name;
+	if (bytes_has_prefix(rest, "*."))
+		rest = (struct bytes){ rest.p + 2, rest.n - 2 };
+	bool was_dot = true;
+	for (size_t i = 0; i < rest.n; i++) {
+		uint8_t c = rest.p[i];
+		bool is_alphanumeric = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+		if (!is_alphanumeric && (was_dot || (c != '-' && c != '.')))
+			return false;
+		was_dot = c == '.';
+	}
+	return name.n <= 253 && rest.n > 0 && !was_dot;
+}
+
+static result check_subject_alt_name(struct op *op, const struct subject *s)
+{
+	const struct tbs_plan *plan = s->plan;
+	struct bytes in = s->value, name;
+	unsigned n = 0;
+	bool has_common_name = plan->common_name == NULL;
+	TRY(lint_rule(op, plan->n_identifiers <= LIMIT_ORDER_IDENTIFIERS, "N12", "there are not too many names"));
+	TRY(lint_rule(op, der_take(&in, DER_SEQUENCE, &in) && in.n > 0, "C9", "the SAN is a list of names"));
+	for (; in.n > 0; n++) {
+		TRY(lint_rule(op, der_take(&in, DER_CONTEXT(2), &name), "C9", "the SAN has DNS names only"));
+		TRY(lint_rule(op, n < plan->n_identifiers && bytes_equal_text(name, plan->identifiers[n].value), "V49",
+			      "the SAN has the authorized names only"));
+		TRY(lint_rule(op, is_dns_name(name), "C9", "each name is lower-case LDH"));
+		has_common_name = has_common_name || bytes_equal_text(name, plan->common_name);
+	}
+	TRY(lint_rule(op, n == plan->n_identifiers, "V49", "the SAN has all authorized names"));
+	return lint_rule(op, has_common_name, "N4", "the common name is one of the SAN's");
+}
+
+/* Sections 4.2.1.13 and 4.2.2.1: whoever needs TLS to check TLS goes in circles (C14). */
+static bool is_http_url(struct bytes text, const char *expected)
+{
+	return bytes_equal_text(text, expected) && bytes_has_prefix(text, "http://");
+}
+
+static result check_access(struct op *op, struct bytes *list, struct bytes method, const char *url, const char *what)
+{
+	struct bytes description, oid, location;
+	if (url == NULL)
+		return OK;
+	bool is_right = der_take(list, DER_SEQUENCE, &description) && der_take(&description, DER_OID, &oid) &&
+			bytes_equal(oid, method) && der_take(&description, DER_CONTEXT(6), &location) &&
+			description.n == 0 && is_http_url(location, url);
+	return lint_rule(op, is_right, "C14", what);
+}
+
+static result check_authority_information_access(struct op *op, const struct subject *s)
+{
+	struct bytes in = s->value;
+	TRY(lint_rule(op, der_take(&in, DER_SEQUENCE, &in), "C14", "authorityInfoAccess is a list"));
+	TRY(check_access(op, &in, BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x30\x01"), s->plan->ocsp_url,
+			 "the OCSP address is the plan's, on plain http"));
+	TRY(check_access(op, &in, BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x30\x02"), s->plan->ca_issuers_url,
+			 "the address of the issuer's certificate is the plan's, on plain http"));
+	return lint_rule(op, in.n == 0, "C14", "authorityInfoAccess has nothing besides");
+}
+
+static result check_crl_distribution_points(struct op *op, const struct subject *s)
+{
+	struct bytes in = s->value, uri;
+	bool is_full_name = der_take(&in, DER_SEQUENCE, &in) && der_take(&in, DER_SEQUENCE, &uri) && in.n == 0 &&
+			    der_take(&uri, DER_CONTEXT_CONSTRUCTED(0), &in) && uri.n == 0 &&
+			    der_take(&in, DER_CONTEXT_CONSTRUCTED(0), &uri) && in.n == 0 &&
+			    der_take(&uri, DER_CONTEXT(6), &in) && uri.n == 0;
+	return lint_rule(op, is_full_name && is_http_url(in, s->plan->crl_url), "C14",
+			 "there is one distribution point, with the plan's CRL address on plain http");
+}
+
+static result check_ocsp_nocheck(struct op *op, const struct subject *s)
+{
+	return lint_rule(op, bytes_equal(s->value, BYTES_LITERAL("\x05\x00")), "O5", "ocsp-nocheck is NULL");
+}
+
+static bool has_issuer(const struct tbs_plan *plan)
+{
+	return plan->issuer != NULL;
+}
+
+static bool is_end_entity(const struct tbs_plan *plan)
+{
+	return !is_ca(plan);
+}
+
+static bool is_leaf(const struct tbs_plan *plan)
+{
+	return plan->kind == TBS_LEAF;
+}
+
+static bool is_responder(const struct tbs_plan *plan)
+{
+	return plan->kind == TBS_OCSP_RESPONDER;
+}
+
+static bool is_any(const struct tbs_plan *plan UNUSED)
+{
+	return true;
+}
+
+static bool is_none(const struct tbs_plan *plan UNUSED)
+{
+	return false;
+}
+
+static bool has_empty_subject(const struct tbs_plan *plan)
+{
+	return plan->organization == NULL && plan->common_name == NULL;
+}
+
+static bool may_be_checked(const struct tbs_plan *plan)
+{
+	return plan->kind == TBS_LEAF || plan->kind == TBS_INTERMEDIATE;
+}
+
+static bool has_access_url(const struct tbs_plan *plan)
+{
+	return may_be_checked(plan) && (plan->ocsp_url != NULL || plan->ca_issuers_url != NULL);
+}
+
+static bool has_crl_url(const struct tbs_plan *plan)
+{
+	return may_be_checked(plan) && plan->crl_url != NULL;
+}
+
+/* There exactly when `is_due`, critical exactly when `is_critical`. */
+static const struct rule {
+	int nid;
+	bool (*is_due)(const struct tbs_plan *plan);
+	bool (*is_critical)(const struct tbs_plan *plan);
+	check_value *check;
+	const char *row;
+} rules[] = {
+	{ NID_basic_constraints, is_any, is_any, check_basic_constraints, "C10" },
+	{ NID_key_usage, is_any, is_any, check_key_usage, "C8" },
+	{ NID_ext_key_usage, is_end_entity, is_none, check_extended_key_usage, "C13" },
+	{ NID_subject_key_identifier, is_any, is_none, check_subject_key_identifier, "C7" },
+	{ NID_authority_key_identifier, has_issuer, is_none, check_authority_key_identifier, "C6" },
+	{ NID_subject_alt_name, is_leaf, has_empty_subject, check_subject_alt_name, "C9" },
+	{ NID_info_access, has_access_url, is_none, check_authority_information_access, "C14" },
+	{ NID_crl_distribution_points, has_crl_url, is_none, check_crl_distribution_points, "C14" },
+	{ NID_id_pkix_OCSP_noCheck, is_responder, is_none, check_ocsp_nocheck, "O5" },
+};
+#define N_RULES (sizeof rules / sizeof *rules)
+
+static const struct rule *rule_find(const ASN1_OBJECT *oid)
+{
+	int nid = OBJ_obj2nid(oid);
+	for (size_t i = 0; i < N_RULES; i++) {
+		if (rules[i].nid == nid)
+			return &rules[i];
+	}
+	return NULL;
+}
+
+static result check_extension(struct op *op, const struct tbs_plan *plan, X509 *certificate, int at)
+{
+	X509_EXTENSION *extension = X509_get_ext(certificate, at);
+	const struct rule *rule = rule_find(X509_EXTENSION_get_object(extension));
+	TRY(lint_rule(op, rule != NULL && rule->is_due(plan), "C5", "there is no extension that this kind has no use for"));
+	int last = X509_get_ext_by_NID(certificate, rule->nid, at);
+	TRY(lint_rule(op, last < 0, "C5", "no extension is there twice"));
+	TRY(lint_rule(op, X509_EXTENSION_get_critical(extension) == rule->is_critical(plan), rule->row,
+		      "an extension is critical exactly when it has to be"));
+	const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+	struct subject subject = { plan, certificate,
+				   { ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value) } };
+	TRY(lint_rule(op, der_is_strict(subject.value), rule->row, "an extension's value is strict DER"));
+	return rule->check(op, &subject);
+}
+
+/* What OpenSSL forgives: an empty list, a critical FALSE that is written out. */
+static result check_encoding(struct op *op, struct bytes tagged)
+{
+	struct bytes list, extension, oid, critical, value;
+	bool is_list = der_take(&tagged, DER_SEQUENCE, &list) && tagged.n == 0 && list.n > 0;
+	TRY(lint_rule(op, is_list, "C5", "[3] holds one list of extensions"));
+	while (list.n > 0) {
+		bool is_extension = der_take(&list, DER_SEQUENCE, &extension) && der_take(&extension, DER_OID, &oid);
+		if (is_extension && der_take(&extension, DER_BOOLEAN, &critical))
+			TRY(lint_rule(op, critical.p[0] == 0xff, "C5", "critical FALSE is not encoded"));
+		is_extension = is_extension && der_take(&extension, DER_OCTET_STRING, &value) && extension.n == 0;
+		TRY(lint_rule(op, is_extension, "C5", "an extension is OID, critical, value"));
+	}
+	return OK;
+}
+
+result lint_extensions(struct op *op, const struct tbs_plan *plan, X509 *certificate, struct bytes extensions)
+{
+	TRY(check_encoding(op, extensions));
+	for (int i = 0; i < X509_get_ext_count(certificate); i++)
+		TRY(check_extension(op, plan, certificate, i));
+	for (size_t i = 0; i < N_RULES; i++) {
+		bool is_there = X509_get_ext_by_NID(certificate, rules[i].nid, -1) >= 0;
+		TRY(lint_rule(op, is_there == rules[i].is_due(plan), rules[i].row, "each extension that has to be there is there"));
+	}
+	return OK;
+}

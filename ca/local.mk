@@ -1,0 +1,175 @@
+noinst_LIBRARIES += ca/libca.a
+ca_libca_a_SOURCES = \
+	ca/audit.c \
+	ca/audit_verify.c \
+	ca/audit_proof.c \
+	ca/authority.c \
+	ca/authorization.c \
+	ca/ceremony.c \
+	ca/audit_export.c \
+	ca/issuance.c \
+	ca/crl.c \
+	ca/csr.c \
+	ca/csr_names.c \
+	ca/der_read.c \
+	ca/der_write.c \
+	ca/ed25519_point.c \
+	ca/hierarchy.c \
+	ca/identifier.c \
+	ca/issue.c \
+	ca/key_check.c \
+	ca/lint.c \
+	ca/lint_extensions.c \
+	ca/lint_crl.c \
+	ca/ocsp.c \
+	ca/ocsp_request.c \
+	ca/ocsp_signers.c \
+	ca/published.c \
+	ca/punycode.c \
+	ca/revoke.c \
+	ca/rsa_weakness.c \
+	ca/sign.c \
+	ca/steward.c \
+	ca/tbs.c \
+	ca/tbs_extensions.c \
+	ca/audit.h \
+	ca/authority.h \
+	ca/authorization.h \
+	ca/ceremony.h \
+	ca/crl.h \
+	ca/csr.h \
+	ca/csr_names.h \
+	ca/der.h \
+	ca/ed25519_point.h \
+	ca/hierarchy.h \
+	ca/identifier.h \
+	ca/issuance.h \
+	ca/issue.h \
+	ca/key_check.h \
+	ca/lint.h \
+	ca/lint_extensions.h \
+	ca/lint_rule.h \
+	ca/ocsp.h \
+	ca/published.h \
+	ca/punycode.h \
+	ca/revoke.h \
+	ca/sign.h \
+	ca/steward.h \
+	ca/tbs.h \
+	ca/tbs_extensions.h
+
+# Names, keys, requests, certificates, signatures: tests and fuzz targets.
+if HAVE_CMOCKA
+X509_TEST_COMMON = tests/unit/check.h tests/unit/fixture.h
+X509_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+X509_TEST_LIBS = $(CA_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+X509_MAKER = tests/fake/x509_maker.c tests/fake/x509_maker.h
+FAKE_TOKEN = tests/fake/fake_token.c tests/fake/fake_token.h
+check_PROGRAMS += \
+	tests/unit/test_csr \
+	tests/unit/test_der \
+	tests/unit/test_identifier \
+	tests/unit/test_key_check \
+	tests/unit/test_lint \
+	tests/unit/test_lint_crl \
+	tests/unit/test_sign \
+	tests/unit/test_tbs
+tests_unit_test_csr_SOURCES = tests/unit/test_csr.c $(X509_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_csr_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_csr_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_der_SOURCES = tests/unit/test_der.c $(X509_TEST_COMMON)
+tests_unit_test_der_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_der_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_identifier_SOURCES = tests/unit/test_identifier.c $(X509_TEST_COMMON)
+tests_unit_test_identifier_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_identifier_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_key_check_SOURCES = tests/unit/test_key_check.c $(X509_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_key_check_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_key_check_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_lint_SOURCES = tests/unit/test_lint.c $(X509_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_lint_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_lint_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_lint_crl_SOURCES = tests/unit/test_lint_crl.c $(X509_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_lint_crl_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_lint_crl_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_sign_SOURCES = tests/unit/test_sign.c $(FAKE_TOKEN) $(X509_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_sign_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_sign_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_tbs_SOURCES = tests/unit/test_tbs.c $(X509_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_tbs_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_tbs_LDADD = $(X509_TEST_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/replay_csr tests/fuzz/replay_identifier
+tests_fuzz_replay_csr_SOURCES = tests/fuzz/fuzz_csr.c tests/fuzz/replay.c
+tests_fuzz_replay_csr_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/csr\"
+tests_fuzz_replay_csr_LDADD = $(CA_LIBS) $(BASE_LIBS)
+tests_fuzz_replay_identifier_SOURCES = tests/fuzz/fuzz_identifier.c tests/fuzz/replay.c
+tests_fuzz_replay_identifier_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/identifier\"
+tests_fuzz_replay_identifier_LDADD = $(CA_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/csr tests/fuzz/corpus/identifier
+
+EXTRA_PROGRAMS += tests/fuzz/fuzz_csr tests/fuzz/fuzz_identifier
+tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c
+tests_fuzz_fuzz_csr_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_csr_LDADD = $(CA_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_identifier_SOURCES = tests/fuzz/fuzz_identifier.c
+tests_fuzz_fuzz_identifier_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_identifier_LDADD = $(CA_LIBS) $(BASE_LIBS)
+
+# Answers and lists: OCSP, CRLs and what is published; tests, fuzz target, benchmark.
+ca_libca_a_SOURCES += \
+	ca/crl_refresh.c \
+	ca/crl_refresh.h \
+	ca/crl_writer.c \
+	ca/ocsp_cache.c \
+	ca/ocsp_cache.h \
+	ca/ocsp_response.c \
+	ca/ocsp_response.h \
+	ca/ocsp_signers.h
+if HAVE_CMOCKA
+STATUS_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+# The fake token stands where the token's library would.
+STATUS_TEST_LIBS = $(CA_LIBS) $(STORE_LIBS) $(COURIER_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+FAKE_AUTHORITY = tests/fake/fake_authority.c tests/fake/fake_authority.h tests/fake/fake_token.c tests/fake/fake_token.h
+check_PROGRAMS += \
+	tests/unit/test_crl \
+	tests/unit/test_ocsp \
+	tests/unit/test_ocsp_cache \
+	tests/unit/test_ocsp_http \
+	tests/unit/test_ocsp_request \
+	tests/unit/test_published
+tests_unit_test_crl_SOURCES = tests/unit/test_crl.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_crl_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_crl_LDADD = $(STATUS_TEST_LIBS)
+tests_unit_test_ocsp_SOURCES = tests/unit/test_ocsp.c tests/unit/ocsp_client.c tests/unit/ocsp_client.h \
+	$(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_ocsp_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_ocsp_LDADD = $(STATUS_TEST_LIBS)
+tests_unit_test_ocsp_cache_SOURCES = tests/unit/test_ocsp_cache.c tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_ocsp_cache_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_ocsp_cache_LDADD = $(CA_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_ocsp_http_SOURCES = tests/unit/test_ocsp_http.c tests/unit/ocsp_client.c tests/unit/ocsp_client.h \
+	$(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_ocsp_http_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_ocsp_http_LDADD = $(PROTOCOL_LIBS) $(SERVER_LIBS) $(STATUS_TEST_LIBS)
+tests_unit_test_ocsp_request_SOURCES = tests/unit/test_ocsp_request.c tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_ocsp_request_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_ocsp_request_LDADD = $(CA_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_published_SOURCES = tests/unit/test_published.c tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_published_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_published_LDADD = $(PROTOCOL_LIBS) $(SERVER_LIBS) $(CA_LIBS) $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/replay_ocsp_request
+tests_fuzz_replay_ocsp_request_SOURCES = tests/fuzz/fuzz_ocsp_request.c tests/fuzz/replay.c
+tests_fuzz_replay_ocsp_request_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/ocsp_request\"
+tests_fuzz_replay_ocsp_request_LDADD = $(CA_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/ocsp_request
+
+EXTRA_PROGRAMS += tests/fuzz/fuzz_ocsp_request bench/crlbench
+tests_fuzz_fuzz_ocsp_request_SOURCES = tests/fuzz/fuzz_ocsp_request.c
+tests_fuzz_fuzz_ocsp_request_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_ocsp_request_LDADD = $(CA_LIBS) $(BASE_LIBS)
+bench_crlbench_SOURCES = bench/crlbench.c
+bench_crlbench_LDADD = $(CA_LIBS) $(STORE_LIBS) $(BASE_LIBS)

@@ -1,0 +1,24 @@
+/*
+ * The only callers of the token's signature. Every signature is verified with
+ * the public key before anybody sees it (F11); a wrong one is ERR_BACKEND and
+ * alarms. One function per kind of object, so that none can pass for another.
+ */
+#pragma once
+
+#include "ca/authority.h"
+#include "ca/lint.h"
+
+/* DER certificate, in op's arena. Consumes `linted`. `issuer_key`: the CA's, or the root's own for TBS_ROOT. */
+result sign_certificate(struct op *op, struct token *token, const struct token_key *issuer_key, struct linted_tbs *linted,
+			struct bytes *der);
+/* DER CertificateList over a TBSCertList made by crl.c. */
+result sign_crl(struct op *op, struct token *token, const struct ca *issuer, struct bytes tbs, struct bytes *der);
+/* Signature over ResponseData, by a responder key in the token. */
+result sign_ocsp(struct op *op, struct token *token, const struct token_key *key, struct bytes response_data,
+		 struct bytes *signature);
+/* Signature over the text of a checkpoint. */
+result sign_checkpoint(struct op *op, struct token *token, const struct token_key *key, struct bytes text,
+		       struct bytes *signature);
+/* CertificationRequest of a CA that waits for an outside root. */
+result sign_request(struct op *op, struct token *token, const struct token_key *key, struct bytes request_info,
+		    struct bytes *der);

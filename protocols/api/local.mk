@@ -1,0 +1,6 @@
+protocols_libprotocols_a_SOURCES += \
+	protocols/api/api.c protocols/api/api.h \
+	protocols/api/api_audit.c \
+	protocols/api/api_cas.c \
+	protocols/api/api_certificates.c \
+	protocols/api/api_handlers.h

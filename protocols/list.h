@@ -1,0 +1,30 @@
+/*
+ * The protocols of this build. A new one is a folder, a row in list.c and one
+ * include of its local.mk.
+ */
+#pragma once
+
+#include "ca/authority.h"
+#include "ca/steward.h"
+#include "server/lane.h"
+#include "server/route.h"
+
+/* What a protocol may use besides the authority. Borrowed; outlives the protocol. */
+struct protocol_host {
+	struct authority *authority;
+	struct steward *steward;
+	struct lane *batch; /* for work that no request waits for */
+};
+
+struct protocol {
+	const char *name;
+	/* Adds its routes, and its tasks to the steward; *state is what stop and close get. */
+	void (*open)(const struct protocol_host *host, struct routes *routes, void **state);
+	/* The front has drained: submit nothing to the lanes any more. NULL: nothing to do. */
+	void (*stop)(void *state);
+	/* Lanes and authority are gone. NULL: nothing to do. */
+	void (*close)(void *state);
+};
+
+extern const struct protocol protocol_list[]; /* ends with a NULL name */
+#define PROTOCOLS_MAX 16

@@ -1,0 +1,143 @@
+/*
+ * chancery.yaml, read through libcyaml into structs, checked as a whole, with
+ * line numbers in every complaint. The reference is docs/configuration.md.
+ *
+ * A config is immutable once loaded; whoever holds a pointer may read it from
+ * any thread. Paths are absolute after loading; durations are seconds.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/op.h"
+
+#define CONFIG_FILE "chancery.yaml"
+
+enum key_type { KEY_P256, KEY_P384, KEY_RSA2048, KEY_RSA3072, KEY_RSA4096, KEY_ED25519, KEY_OTHER };
+
+/* Ways through which a profile may be asked for: exactly one per profile (V2). */
+enum door { DOOR_NONE, DOOR_ACME, DOOR_OPERATOR, DOOR_INTERNAL };
+
+const char *key_type_name(enum key_type type); /* "P-256", "RSA-3072" */
+bool key_type_parse(const char *name, enum key_type *out);
+const char *door_name(enum door door);
+
+struct config_texts {
+	const char **items;
+	unsigned n;
+};
+
+struct config_listen {
+	struct config_texts https; /* "127.0.0.1:8443", "[::1]:8443" */
+	struct config_texts http;
+};
+
+struct config_token {
+	const char *module;   /* path of the PKCS#11 module */
+	const char *label;    /* of the token */
+	const char *pin_file; /* absolute path; never the PIN itself */
+	unsigned signers;     /* signer processes */
+};
+
+struct config_ca {
+	const char *name; /* "root", "issuing": in addresses and certificates */
+	int64_t crl_lifetime_s;  /* nextUpdate - thisUpdate */
+	int64_t crl_refresh_s;   /* a new one at this age */
+	int64_t ocsp_lifetime_s;
+};
+
+struct config_profile {
+	const char *name;
+	const char *ca;               /* which CA signs */
+	enum door door;               /* derived: who names it */
+	int64_t validity_s;           /* notAfter - notBefore + 1 s (V38) */
+	int64_t backdate_s;           /* notBefore lies this far back (V8) */
+	enum key_type key_types[8];   /* allowed for the subject key */
+	unsigned n_key_types;
+	bool server_auth, client_auth; /* extendedKeyUsage */
+	bool wildcards;
+	struct config_texts permitted_names; /* DNS suffixes; none: any */
+	bool common_name;             /* first DNS name also as CN when it fits in 64 */
+};
+
+struct config_acme {
+	const char *name;    /* in /acme/NAME/directory */
+	const char *profile;
+	const char *terms;   /* URL or NULL */
+	const char *website; /* URL or NULL */
+	int64_t order_lifetime_s;
+	int64_t authorization_lifetime_s;
+};
+
+struct config_validation {
+	struct config_texts resolvers;  /* "127.0.0.1:53"; none: the system's */
+	unsigned http_port;             /* 80 but for tests */
+	bool allow_private;             /* RFC 1918, fc00::/7: a private CA lives there */
+	bool allow_loopback;            /* only for demonstrations and tests */
+	struct config_texts deny;       /* further networks in CIDR form */
+	unsigned attempts;              /* of one challenge before it is invalid */
+};
+
+struct config_limits {
+	unsigned connections;             /* in all */
+	unsigned connections_per_address;
+	unsigned lane_read, lane_sign, lane_batch;    /* worker threads */
+	unsigned queue_read, queue_sign, queue_batch; /* waiting jobs */
+	unsigned loops;
+	uint64_t ocsp_cache_bytes;
+	unsigned orders_per_account;      /* open at once (F21) */
+};
+
+struct config {
+	const char *dir;          /* absolute */
+	const char *organization; /* "Example Corp" */
+	const char *host;         /* "ca.example.internal" */
+	const char *log_level;
+	const char *store;        /* "sqlite:chancery.db" or "postgresql://…" */
+	const char *ocsp_key;     /* "memory" or "token" */
+	unsigned https_port, http_port; /* as clients see them, in URLs; from the first listener unless set */
+	struct config_listen listen;
+	struct config_token token;
+	struct config_ca *cas;
+	unsigned n_cas;
+	struct config_profile *profiles;
+	unsigned n_profiles;
+	struct config_acme *acme;
+	unsigned n_acme;
+	const char *tls_profile; /* of the server's own TLS certificate (DOOR_INTERNAL) */
+	struct config_validation validation;
+	struct config_limits limits;
+	uint8_t hash[SHA256_SIZE]; /* of the file; goes into audit entries */
+	struct arena *arena;       /* owns all of it */
+};
+
+/*
+ * Reads DIR/chancery.yaml. Refuses unknown keys, wrong units, missing keys, two
+ * doors for one profile, names used twice, references to nothing: with
+ * "chancery.yaml:LINE: reason".
+ */
+result config_load(struct op *op, const char *dir, struct config **out);
+/* The same from bytes, for tests and the fuzzer. */
+result config_parse(struct op *op, const char *dir, struct bytes yaml, struct config **out);
+void config_free(struct config **config);
+
+const struct config_profile *config_profile(const struct config *config, const char *name); /* NULL: none */
+const struct config_ca *config_ca(const struct config *config, const char *name);
+
+/* "https://HOST:8443" and "http://HOST:8080", without the port when it is the scheme's. */
+char *config_https_base(struct arena *arena, const struct config *config);
+char *config_http_base(struct arena *arena, const struct config *config);
+
+/* The commented file that `chancery init` writes. */
+struct config_seed {
+	const char *organization, *host, *store, *module, *token_label, *pin_file;
+	unsigned https_port, http_port;
+	const char *listen_address; /* "127.0.0.1" */
+	bool demo; /* allow loopback validation, own resolver settings */
+	unsigned validation_http_port;
+	const char *resolver; /* NULL: the system's */
+	const char *ocsp_key; /* "memory" or "token"; NULL: memory */
+};
+char *config_template(struct arena *arena, const struct config_seed *seed);

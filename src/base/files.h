@@ -1,0 +1,18 @@
+/* Files of the configuration directory: bounded reads, atomic durable writes. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/op.h"
+
+/* Whole file into the arena; ERR_LIMIT beyond `limit`, ERR_NOT_FOUND when absent. */
+result files_read(struct op *op, const char *path, size_t limit, struct bytes *out);
+
+/* Temporary file, fsync, rename, fsync of the folder: whole or not at all. */
+result files_write(struct op *op, const char *path, mode_t mode, struct bytes content);
+
+bool files_exists(const char *path);
+/* One folder; existing is fine. */
+result files_make_folder(struct op *op, const char *path, mode_t mode);
+/* dir + "/" + name, or name itself when it is absolute. */
+char *files_join(struct arena *arena, const char *dir, const char *name);

@@ -1,0 +1,55 @@
+/* Every limit of the house, each with its reason. */
+#pragma once
+
+/* HTTP front (rows H1-H3): what a client may make us hold. */
+#define LIMIT_REQUEST_LINE 8192        /* an OCSP GET of a 4 KiB request, base64 and escaped, fits */
+#define LIMIT_HEADER_BYTES 16384       /* all header lines together */
+#define LIMIT_HEADER_COUNT 64          /* browsers send about 20 */
+#define LIMIT_BODY_ACME 65536          /* a JWS with a 32 KiB CSR in it */
+#define LIMIT_BODY_OCSP 4096           /* 20 CertIDs and a nonce */
+#define LIMIT_BODY_API 262144          /* an operator's CSR or report */
+#define LIMIT_HEAD_MS 10000            /* request head complete (slowloris) */
+#define LIMIT_REQUEST_MS 60000         /* whole request read, answered and written */
+#define LIMIT_IDLE_MS 30000            /* kept connection without a request */
+#define LIMIT_HANDSHAKE_MS 10000       /* TLS handshake complete */
+#define LIMIT_REQUESTS_PER_CONNECTION 10000 /* then close: spreads load over loops again */
+
+/* JSON (J10). */
+#define LIMIT_JSON_BYTES 1048576       /* our own backups of order rows stay below; bodies are capped before */
+#define LIMIT_JSON_DEPTH 32            /* ACME needs 5 */
+
+/* Configuration. */
+#define LIMIT_CONFIG_BYTES 262144      /* the file that init writes has 8 KiB */
+#define LIMIT_CONFIG_VALUES 4096       /* keys and list entries in it */
+#define LIMIT_CONFIG_DEPTH 8           /* the schema needs 4 */
+
+/* ACME. */
+#define LIMIT_ORDER_IDENTIFIERS 100    /* Boulder's figure (N12) */
+#define LIMIT_CONTACTS 10
+#define LIMIT_CONTACT_BYTES 254        /* RFC 5321 path */
+#define LIMIT_NONCE_WINDOW 1048576     /* nonces alive at once: a bitmap of 128 KiB */
+#define LIMIT_NONCE_AGE_S 3600
+
+/* Keys and certificates (N6, N12, N13). */
+#define LIMIT_RSA_MIN_BITS 2048
+#define LIMIT_RSA_MAX_BITS 4096
+#define LIMIT_CSR_BYTES 32768
+#define LIMIT_CERTIFICATE_BYTES 65536
+
+/* OCSP. */
+#define LIMIT_OCSP_CERTIDS 20          /* per request; more is malformedRequest (O10) */
+#define LIMIT_OCSP_NONCE 128           /* RFC 9654 section 2.1 */
+
+/* Frames between our own processes. */
+#define LIMIT_FRAME_BYTES 1048576      /* largest: a DNS or HTTP answer with evidence */
+
+/* Validation traffic (R4, R6): Boulder's figures. */
+#define LIMIT_PROBE_REDIRECTS 10
+#define LIMIT_PROBE_BODY 1024          /* key authorization is 87 bytes; white space may follow */
+#define LIMIT_PROBE_HEADER_BYTES 65536
+#define LIMIT_PROBE_URL 2000
+#define LIMIT_PROBE_MS 10000           /* whole probe: DNS, connects, redirects, body */
+#define LIMIT_PROBES_AT_ONCE 4096      /* sockets of the courier (R7) */
+
+/* Shutdown. */
+#define LIMIT_DRAIN_MS 30000           /* F35 */

@@ -1,0 +1,80 @@
+/*
+ * /healthz: the process answers. /readyz: it can do its work; what cannot be
+ * done is named, so that a person reading the probe knows where to look.
+ */
+#include "command/server_role.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "store/authorities.h"
+
+static bool serve_health(struct op *op, const struct call *call, struct reply *reply, struct fast_pin *pin)
+{
+	(void)call;
+	(void)pin;
+	reply_text(op, reply, 200, "ok\n");
+	return true;
+}
+
+static void check(struct json_writer *w, bool *is_ready, const char *name, bool is_good, const char *otherwise)
+{
+	json_write_text(w, name, is_good ? "ok" : otherwise);
+	*is_ready = *is_ready && is_good;
+}
+
+static const char *crl_trouble(struct op *op, struct authority *a)
+{
+	STORE_LEASE(lease);
+	if (store_read(op, a->store, &lease).err != ERR_NONE)
+		return "the store cannot be read";
+	for (unsigned i = 0; i < a->hierarchy->n; i++) {
+		struct crl_row crl;
+		if (crl_load_latest(op, lease.db, a->hierarchy->cas[i].name, &crl).err != ERR_NONE)
+			return "a CA has no CRL; try: chancery crl publish";
+		if (crl.next_update_s < clock_now_s())
+			return "a CRL is past its nextUpdate; try: chancery crl publish, and see the log for crl events";
+	}
+	return NULL;
+}
+
+static result serve_ready(struct op *op, const struct call *call, struct reply *reply)
+{
+	const struct server *server = call->endpoint;
+	struct authority *a = server->authority;
+	bool is_ready = true;
+	struct json_writer w;
+	json_write_init(&w, op->arena);
+	json_write_object(&w, NULL);
+	check(&w, &is_ready, "token", token_is_up(a->token), "no signer is running; see the log for signer events");
+	check(&w, &is_ready, "courier", courier_is_up(a->courier), "the courier is not running; validation waits");
+	const char *trouble = crl_trouble(op, a);
+	op_clear_failure(op);
+	check(&w, &is_ready, "store_and_crls", trouble == NULL, trouble != NULL ? trouble : "");
+	json_write_bool(&w, "ready", is_ready);
+	json_write_object_end(&w);
+	reply->status = is_ready ? 200 : 503;
+	reply->content_type = "application/json";
+	reply->body = json_write_done(&w);
+	reply_header(reply, "Cache-Control", "no-store");
+	return OK;
+}
+
+void health_routes_add(struct server *server)
+{
+	const unsigned everywhere = ON_HTTP | ON_HTTPS | ON_LOCAL;
+	const struct route health = { .pattern = "/healthz",
+				      .listeners = everywhere,
+				      .get = true,
+				      .head = true,
+				      .lane = LANE_READ,
+				      .fast = serve_health };
+	const struct route ready = { .pattern = "/readyz",
+				     .listeners = everywhere,
+				     .get = true,
+				     .head = true,
+				     .lane = LANE_READ,
+				     .handler = serve_ready,
+				     .endpoint = server };
+	routes_add(server->routes, &health);
+	routes_add(server->routes, &ready);
+}

@@ -1,0 +1,50 @@
+/*
+ * Which handler serves which request, on which lane, with which body cap.
+ * Matching is on the exact bytes of the path: no decoding, no case folding, no
+ * merging of slashes, so that a protocol that is off has no second way in (V12).
+ */
+#pragma once
+
+#include "server/call.h"
+
+enum lane_name { LANE_READ, LANE_SIGN, LANE_BATCH, LANE_COUNT };
+enum listener_kind { ON_HTTP = 1, ON_HTTPS = 2, ON_LOCAL = 4 /* UNIX socket in the folder */ };
+
+/*
+ * A fast handler runs on the loop itself and must not block, lock for long or
+ * touch the store. It fills the reply and returns true, or returns false and
+ * the request goes to the lane. Bytes in the reply may point into `pin`ned
+ * immutable objects: set *pin and the loop calls unpin(*pin) when they are sent.
+ */
+struct fast_pin {
+	void *object;
+	void (*unpin)(void *object);
+};
+typedef bool call_fast_handler(struct op *op, const struct call *call, struct reply *reply, struct fast_pin *pin);
+
+/* Turns the failure that `op` holds into this protocol's own error reply. */
+typedef void call_fail(struct op *op, const struct call *call, struct reply *reply);
+
+struct route {
+	const char *pattern;    /* "/acme/default/order/{id}/finalize"; a last "{rest...}" takes all that follows */
+	unsigned listeners;     /* ON_… bits */
+	bool get, head, post;   /* other methods: 405 with Allow, in the protocol's error form */
+	size_t body_limit;      /* POST bodies; beyond: 413 before it is read */
+	enum lane_name lane;
+	call_handler *handler;
+	call_fast_handler *fast; /* NULL: none */
+	call_fail *fail;         /* NULL: text/plain */
+	void *endpoint;          /* goes into call->endpoint */
+};
+
+struct routes;
+
+struct routes *routes_new(void);
+void routes_free(struct routes **routes);
+/* Copies the row (pattern must be kept alive by the caller). Two rows with one pattern: aborts. */
+void routes_add(struct routes *routes, const struct route *row);
+/*
+ * Finds the row for call->path on a listener and fills call->params and
+ * call->endpoint. NULL: no such path. The method is the caller's to check.
+ */
+const struct route *routes_find(const struct routes *routes, enum listener_kind on, struct call *call);

@@ -1,0 +1,61 @@
+/*
+ * One connection to the database, with bound parameters only: the driver's
+ * face. SQLite today; PostgreSQL comes in behind the same functions. Only files
+ * in src/store include it.
+ *
+ * SQL is written once for both, with $1, $2, … for parameters, BLOB for bytes
+ * and BIGINT for integers. A connection belongs to one thread at a time.
+ */
+#pragma once
+
+#include "base/op.h"
+
+struct db;
+
+enum db_kind { DB_NULL, DB_INTEGER, DB_TEXT, DB_BYTES };
+struct db_value {
+	enum db_kind kind;
+	int64_t integer;
+	const char *text;
+	struct bytes bytes;
+};
+#define DB_INT(v) ((struct db_value){ .kind = DB_INTEGER, .integer = (int64_t)(v) })
+#define DB_STR(v) db_text(v)           /* NULL becomes SQL NULL */
+#define DB_BLOB(v) ((struct db_value){ .kind = DB_BYTES, .bytes = (v) })
+#define DB_NIL ((struct db_value){ .kind = DB_NULL })
+struct db_value db_text(const char *text);
+
+enum db_mode { DB_READ, DB_WRITE };
+result db_open(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out);
+void db_close(struct db **db);
+
+/* Called for each row; values are copied into op's arena where the callee keeps them. */
+typedef result db_row(struct op *op, void *arg, const struct db_value *columns, unsigned n);
+
+/*
+ * Runs one statement (prepared once, kept). `*changes` (may be NULL) gets the
+ * rows changed. A unique violation is ERR_CONFLICT; locked or gone is ERR_BUSY;
+ * the rest ERR_BACKEND. Transactions are the ledger's and store_read's business.
+ */
+result db_run(struct op *op, struct db *db, const char *sql, const struct db_value *parameters, unsigned n,
+	      db_row *row, void *arg, uint64_t *changes);
+#define DB_RUN(op, db, sql, row, arg, changes, ...)                                         \
+	db_run((op), (db), (sql), (const struct db_value[]){ __VA_ARGS__ },                 \
+	       sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value), \
+	       (row), (arg), (changes))
+result db_run_script(struct op *op, struct db *db, const char *sql); /* migrations: several statements */
+
+/*
+ * Migrations: from now on the database itself refuses these verbs on the table,
+ * whoever asks. The trigger's text is the driver's, hence a function.
+ */
+enum db_verb { DB_UPDATE = 1, DB_DELETE = 2 };
+result db_forbid(struct op *op, struct db *db, const char *table, unsigned verbs);
+
+result db_begin(struct op *op, struct db *db);
+result db_commit(struct op *op, struct db *db);
+void db_rollback(struct db *db); /* harmless when there is no transaction */
+/* False once the database has given the transaction up by itself (disk full, connection lost). */
+bool db_in_transaction(struct db *db);
+/* Rows written in this transaction so far: the ledger asks whether a failed closure had written. */
+uint64_t db_total_changes(struct db *db);

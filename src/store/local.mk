@@ -1,0 +1,83 @@
+noinst_LIBRARIES += src/store/libstore.a
+src_store_libstore_a_SOURCES = \
+	src/store/accounts.c \
+	src/store/accounts.h \
+	src/store/audit_event.c \
+	src/store/audit_event.h \
+	src/store/audit_rows.c \
+	src/store/audit_rows.h \
+	src/store/audit_tiles.c \
+	src/store/authorities.c \
+	src/store/authorities.h \
+	src/store/authorizations.c \
+	src/store/certificates.c \
+	src/store/certificates.h \
+	src/store/challenges.c \
+	src/store/claims.c \
+	src/store/claims.h \
+	src/store/crls.c \
+	src/store/db.h \
+	src/store/db_sqlite.c \
+	src/store/ledger.c \
+	src/store/ledger.h \
+	src/store/ledger_batch.c \
+	src/store/ledger_batch.h \
+	src/store/migrations.c \
+	src/store/migrations.h \
+	src/store/orders.c \
+	src/store/orders.h \
+	src/store/revocations.c \
+	src/store/row.c \
+	src/store/row.h \
+	src/store/schema.c \
+	src/store/statement.c \
+	src/store/statement.h \
+	src/store/store.c \
+	src/store/store.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += \
+	tests/unit/test_accounts \
+	tests/unit/test_audit_event \
+	tests/unit/test_audit_rows \
+	tests/unit/test_authorities \
+	tests/unit/test_certificates \
+	tests/unit/test_db \
+	tests/unit/test_ledger \
+	tests/unit/test_migrations \
+	tests/unit/test_orders \
+	tests/unit/test_orders_walk
+STORE_TEST_COMMON = tests/unit/check.h tests/unit/fixture.h tests/unit/store_fixture.h tests/unit/orders_fixture.h
+STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+STORE_TEST_LIBS = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_accounts_SOURCES = tests/unit/test_accounts.c $(STORE_TEST_COMMON)
+tests_unit_test_accounts_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_accounts_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_audit_event_SOURCES = tests/unit/test_audit_event.c $(STORE_TEST_COMMON)
+tests_unit_test_audit_event_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_audit_event_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_audit_rows_SOURCES = tests/unit/test_audit_rows.c $(STORE_TEST_COMMON)
+tests_unit_test_audit_rows_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_audit_rows_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_authorities_SOURCES = tests/unit/test_authorities.c $(STORE_TEST_COMMON)
+tests_unit_test_authorities_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_authorities_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_certificates_SOURCES = tests/unit/test_certificates.c $(STORE_TEST_COMMON)
+tests_unit_test_certificates_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_certificates_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_db_SOURCES = tests/unit/test_db.c $(STORE_TEST_COMMON)
+tests_unit_test_db_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_db_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(STORE_TEST_COMMON)
+tests_unit_test_ledger_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_ledger_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_migrations_SOURCES = tests/unit/test_migrations.c $(STORE_TEST_COMMON)
+tests_unit_test_migrations_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_migrations_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_orders_SOURCES = tests/unit/test_orders.c $(STORE_TEST_COMMON)
+tests_unit_test_orders_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_orders_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_orders_walk_SOURCES = tests/unit/test_orders_walk.c $(STORE_TEST_COMMON)
+tests_unit_test_orders_walk_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_orders_walk_LDADD = $(STORE_TEST_LIBS)
+endif
