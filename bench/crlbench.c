@@ -1,8 +1,7 @@
 /*
  * Writing and hashing a CRL from rows in memory, beside the SHA-256 of the same
- * bytes in the same run (shared aim: at most 3 times that for a million
- * entries). Usage: crlbench [ENTRIES]. One line: name value unit | reference
- * value unit | ratio.
+ * bytes in the same run; the aim is 3 times that for a million entries. Usage:
+ * crlbench [ENTRIES]. One line: name value unit | reference value unit | ratio.
  */
 #include <openssl/evp.h>
 #include <stdio.h>

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/openssl_auto.h"
+#include "base/text.h"
 #include "ca/key_check.h"
 #include "ca/sign.h"
 #include "store/audit_rows.h"
@@ -75,7 +76,7 @@ result audit_checkpoint(struct op *op, struct authority *a, bool force, char **t
 	recording.event.key = a->hierarchy->audit_key.label;
 	recording.event.facts[0] = (struct audit_fact){ "size", arena_printf(op->arena, "%" PRIu64, head.size) };
 	TRY(ledger_run(op, a->ledger, write_checkpoint, &recording));
-	return files_write(op, files_join(op->arena, authority_config(a)->dir, "checkpoint"), 0644, recording.note);
+	return files_write(op, files_join(op->arena, authority_config(a)->dir, "checkpoint"), 0640, recording.note);
 }
 
 result audit_checkpoint_verify(struct op *op, const struct checkpoint *checkpoint, struct bytes spki)
@@ -84,6 +85,8 @@ result audit_checkpoint_verify(struct op *op, const struct checkpoint *checkpoin
 	checkpoint_key_hint(spki, hint);
 	if (!bytes_equal(checkpoint->key_hint, (struct bytes)BYTES_ARRAY(hint)))
 		return FAIL(op, ERR_UNAUTHENTIC, "the checkpoint was signed by another key than this audit key");
+	if (!text_equal(checkpoint->key_name, checkpoint->origin)) /* not signed over, so it must say what is */
+		return FAIL(op, ERR_UNAUTHENTIC, "the checkpoint names a key that is not the log's");
 	const uint8_t *p = spki.p;
 	AUTO(EVP_PKEY) *key = d2i_PUBKEY(NULL, &p, (long)spki.n);
 	AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();

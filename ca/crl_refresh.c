@@ -73,7 +73,8 @@ result crl_is_complete(struct op *op, struct authority *a, const struct crl_row 
 {
 	struct comparison c = { .is_complete = true };
 	if (!entries_open(crl->der, &c.entries))
-		return FAIL(op, ERR_BACKEND, "CRL %llu of %s in the store is damaged", (unsigned long long)crl->number, crl->ca);
+		return FAIL(op, ERR_BACKEND, "CRL %llu of %s in the store is damaged", (unsigned long long)crl->number,
+			    crl->ca);
 	STORE_LEASE(lease);
 	TRY(store_read(op, a->store, &lease));
 	TRY(revocation_read(op, lease.db, crl->ca, clock_now_s(), compare_row, &c));

@@ -24,6 +24,7 @@
 #define FRONT_MAX 128
 #define FIRST_CAPACITY 8192
 #define SERIAL_MAX 20
+#define TIME_MAX_S INT64_C(253402300799) /* the year 9999 ends */
 /* Header, serial, GeneralizedTime, reason: the largest entry. */
 #define ENTRY_MAX (2 + 2 + SERIAL_MAX + 17 + sizeof reason_extension)
 
@@ -57,26 +58,34 @@ void crl_writer_free(struct crl_writer *writer)
 	writer->list = NULL;
 }
 
-/* Value of a digit and 1; 0 is no digit. A table, as branches on random digits are guessed wrong half the time. */
-static const uint8_t hex_values[256] = {
-	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4,  ['4'] = 5,	 ['5'] = 6,  ['6'] = 7,	 ['7'] = 8,
-	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+/*
+ * A digit's value, and a bit that says that it is one. A table without branches:
+ * random digits are guessed wrong half the time, which once was most of the cost.
+ */
+#define IS_DIGIT 0x10
+#define D(value) (IS_DIGIT | (value))
+static const uint8_t hex_digits[256] = {
+	['0'] = D(0), ['1'] = D(1), ['2'] = D(2),  ['3'] = D(3),  ['4'] = D(4),	 ['5'] = D(5),	['6'] = D(6),  ['7'] = D(7),
+	['8'] = D(8), ['9'] = D(9), ['a'] = D(10), ['b'] = D(11), ['c'] = D(12), ['d'] = D(13), ['e'] = D(14), ['f'] = D(15),
 };
 
 /* Lower-case hex of the row to octets; their number, 0 when it is no serial. */
 static size_t read_serial(const char *hex, uint8_t serial[SERIAL_MAX])
 {
-	size_t digits = strlen(hex);
-	bool is_hex = digits % 2 == 0 && digits <= 2 * SERIAL_MAX;
-	for (size_t i = 0; is_hex && i < digits; i += 2) {
-		uint8_t high = hex_values[(uint8_t)hex[i]], low = hex_values[(uint8_t)hex[i + 1]];
-		is_hex = (high != 0) & (low != 0);
-		serial[i / 2] = (uint8_t)((high - 1) << 4 | (low - 1));
+	const uint8_t *digits = (const uint8_t *)hex;
+	size_t n = strlen(hex) / 2;
+	uint8_t all = IS_DIGIT;
+	if (n > SERIAL_MAX || hex[2 * n] != '\0')
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		uint8_t high = hex_digits[digits[2 * i]], low = hex_digits[digits[2 * i + 1]];
+		all &= high & low;
+		serial[i] = (uint8_t)(high << 4 | (low & 0x0f));
 	}
-	return is_hex && der_is_serial((struct bytes){ serial, digits / 2 }) ? digits / 2 : 0;
+	return all == IS_DIGIT && der_is_serial((struct bytes){ serial, n }) ? n : 0;
 }
 
-static uint8_t *put_two_digits(uint8_t *p, int64_t number)
+static uint8_t *put_two_digits(uint8_t *p, uint32_t number)
 {
 	p[0] = (uint8_t)('0' + number / 10);
 	p[1] = (uint8_t)('0' + number % 10);
@@ -90,12 +99,13 @@ static uint8_t *put_two_digits(uint8_t *p, int64_t number)
  */
 static uint8_t *put_time(uint8_t *p, int64_t time_s)
 {
-	int64_t second = time_s % 86400, day = time_s / 86400 + 719468; /* since 1 March of year 0 */
-	int64_t era = day / 146097, day_of_era = day % 146097;          /* of 400 years */
-	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	int64_t month = (5 * day_of_year + 2) / 153; /* 0 is March */
-	int64_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
+	uint32_t second = (uint32_t)((uint64_t)time_s % 86400);
+	uint32_t day = (uint32_t)((uint64_t)time_s / 86400) + 719468; /* since 1 March of year 0 */
+	uint32_t era = day / 146097, day_of_era = day % 146097;        /* of 400 years */
+	uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint32_t month = (5 * day_of_year + 2) / 153; /* 0 is March */
+	uint32_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
 	bool is_utc = year < 2050;
 
 	*p++ = is_utc ? DER_UTC_TIME : DER_GENERALIZED_TIME;
@@ -116,7 +126,8 @@ result crl_writer_entry(struct crl_writer *writer, const struct revocation *revo
 {
 	uint8_t serial[SERIAL_MAX];
 	size_t serial_n = read_serial(revocation->serial, serial);
-	if (serial_n == 0 || revocation->revoked_s < 0 || revocation_reason_name(revocation->reason) == NULL)
+	if (serial_n == 0 || revocation->revoked_s < 0 || revocation->revoked_s > TIME_MAX_S ||
+	    revocation_reason_name(revocation->reason) == NULL)
 		return FAIL(writer->op, ERR_BUG, "the revocation of serial %s cannot be written on a CRL", revocation->serial);
 
 	uint8_t *entry = reserve(writer, ENTRY_MAX), *p = entry;

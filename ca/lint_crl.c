@@ -29,7 +29,8 @@ static result split_tbs(struct op *op, struct bytes tbs, struct crl_fields *out)
 	TRY(lint_rule(op, has_version, "L1", "the version is 2"));
 	bool has_head = der_next(&tbs, &out->algorithm) && der_next(&tbs, &out->issuer) && der_next(&tbs, &out->this_update);
 	TRY(lint_rule(op, has_head, "DER", "algorithm, issuer and thisUpdate are there"));
-	TRY(lint_rule(op, der_next(&tbs, &out->next_update), "L3", "nextUpdate is there"));
+	bool has_next_update = der_is_next(tbs, DER_UTC_TIME) || der_is_next(tbs, DER_GENERALIZED_TIME);
+	TRY(lint_rule(op, has_next_update && der_next(&tbs, &out->next_update), "L3", "nextUpdate is there"));
 	out->entries = BYTES_NONE;
 	if (der_is_next(tbs, DER_SEQUENCE)) {
 		TRY(lint_rule(op, der_take(&tbs, DER_SEQUENCE, &out->entries), "DER", "the entries are one list"));

@@ -259,13 +259,17 @@ static const struct rule *rule_find(const ASN1_OBJECT *oid)
 	return NULL;
 }
 
+static result check_is_due(struct op *op, const struct tbs_plan *plan, const X509 *certificate, int at)
+{
+	const struct rule *rule = rule_find(X509_EXTENSION_get_object(X509_get_ext(certificate, at)));
+	TRY(lint_rule(op, rule != NULL && rule->is_due(plan), "C5", "there is no extension that this kind has no use for"));
+	return lint_rule(op, X509_get_ext_by_NID(certificate, rule->nid, at) < 0, "C5", "no extension is there twice");
+}
+
 static result check_extension(struct op *op, const struct tbs_plan *plan, X509 *certificate, int at)
 {
 	X509_EXTENSION *extension = X509_get_ext(certificate, at);
 	const struct rule *rule = rule_find(X509_EXTENSION_get_object(extension));
-	TRY(lint_rule(op, rule != NULL && rule->is_due(plan), "C5", "there is no extension that this kind has no use for"));
-	int last = X509_get_ext_by_NID(certificate, rule->nid, at);
-	TRY(lint_rule(op, last < 0, "C5", "no extension is there twice"));
 	TRY(lint_rule(op, X509_EXTENSION_get_critical(extension) == rule->is_critical(plan), rule->row,
 		      "an extension is critical exactly when it has to be"));
 	const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
@@ -294,6 +298,8 @@ static result check_encoding(struct op *op, struct bytes tagged)
 result lint_extensions(struct op *op, const struct tbs_plan *plan, X509 *certificate, struct bytes extensions)
 {
 	TRY(check_encoding(op, extensions));
+	for (int i = 0; i < X509_get_ext_count(certificate); i++)
+		TRY(check_is_due(op, plan, certificate, i));
 	for (int i = 0; i < X509_get_ext_count(certificate); i++)
 		TRY(check_extension(op, plan, certificate, i));
 	for (size_t i = 0; i < N_RULES; i++) {

@@ -173,3 +173,18 @@ tests_fuzz_fuzz_ocsp_request_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_ocsp_request_LDADD = $(CA_LIBS) $(BASE_LIBS)
 bench_crlbench_SOURCES = bench/crlbench.c
 bench_crlbench_LDADD = $(CA_LIBS) $(STORE_LIBS) $(BASE_LIBS)
+
+# The door and the log.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_issue tests/unit/test_audit tests/unit/test_checkpoint
+tests_unit_test_issue_SOURCES = tests/unit/test_issue.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_issue_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_issue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ledger_run
+tests_unit_test_issue_LDADD = $(STATUS_TEST_LIBS)
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_audit_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_audit_LDADD = $(STATUS_TEST_LIBS)
+tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_checkpoint_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_checkpoint_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+endif

@@ -41,7 +41,7 @@ struct bytes ocsp_error(enum ocsp_status status);
 struct ocsp_answer {
 	struct bytes der;
 	int64_t this_update_s, next_update_s; /* producedAt is thisUpdate: signed when asked */
-	int64_t fresh_until_s; /* may be kept until then, always before nextUpdate (O12); 0: not at all (nonce, unknown serial) */
+	int64_t fresh_until_s; /* may be kept until then, before nextUpdate (O12); 0: not at all (nonce, unknown serial) */
 	char etag[2 * SHA256_SIZE + 3]; /* quoted SHA-256 hex */
 };
 void ocsp_answer_unpin(void *answer);

@@ -206,7 +206,8 @@ static struct entry *entry_new(const struct ocsp_cert_id *id, uint64_t hash, str
 	return entry;
 }
 
-void ocsp_cache_put(struct ocsp_cache *cache, const struct ocsp_cert_id *id, uint64_t generation, struct ocsp_answer *answer)
+void ocsp_cache_put(struct ocsp_cache *cache, const struct ocsp_cert_id *id, uint64_t generation,
+		    struct ocsp_answer *answer)
 {
 	uint64_t hash = hash_serial(id->serial);
 	struct entry *entry = entry_new(id, hash, answer);

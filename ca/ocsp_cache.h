@@ -28,7 +28,8 @@ struct ocsp_answer *ocsp_cache_find(struct ocsp_cache *cache, const struct ocsp_
  * serials that we issued, or strangers could fill the memory.
  */
 uint64_t ocsp_cache_generation(struct ocsp_cache *cache, struct bytes serial);
-void ocsp_cache_put(struct ocsp_cache *cache, const struct ocsp_cert_id *id, uint64_t generation, struct ocsp_answer *answer);
+void ocsp_cache_put(struct ocsp_cache *cache, const struct ocsp_cert_id *id, uint64_t generation,
+		    struct ocsp_answer *answer);
 void ocsp_cache_forget(struct ocsp_cache *cache, struct bytes serial);
 
 /* Bytes held now, all shards. */

@@ -34,7 +34,8 @@ static bool take_hash_algorithm(struct bytes *in, struct bytes *oid)
 }
 
 /* Name and key must both be this CA's (O4): names alone can be equal in two houses, and after a key change in one. */
-static const struct ca *find_issuer(const struct hierarchy *hierarchy, bool is_sha256, struct bytes name, struct bytes key)
+static const struct ca *find_issuer(const struct hierarchy *hierarchy, bool is_sha256, struct bytes name,
+				    struct bytes key)
 {
 	for (unsigned i = 0; i < hierarchy->n; i++) {
 		const struct ca *ca = &hierarchy->cas[i];

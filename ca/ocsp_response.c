@@ -100,7 +100,8 @@ static void put_basic(struct buf *out, struct bytes data, const struct responder
 	der_close(out, basic);
 }
 
-struct bytes ocsp_response_whole(struct op *op, struct bytes data, const struct responder *responder, struct bytes signature)
+struct bytes ocsp_response_whole(struct op *op, struct bytes data, const struct responder *responder,
+				 struct bytes signature)
 {
 	struct buf out;
 	buf_init(&out, op->arena, data.n + responder->certificate.n + signature.n + 128);

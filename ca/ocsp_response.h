@@ -23,4 +23,5 @@ struct ocsp_response {
 /* DER of ResponseData. */
 struct bytes ocsp_response_data(struct op *op, const struct ocsp_response *response, const struct responder *responder);
 /* DER of OCSPResponse, status successful. */
-struct bytes ocsp_response_whole(struct op *op, struct bytes data, const struct responder *responder, struct bytes signature);
+struct bytes ocsp_response_whole(struct op *op, struct bytes data, const struct responder *responder,
+				 struct bytes signature);

@@ -132,7 +132,7 @@ static result hash_key(struct op *op, struct bytes spki, uint8_t hash[SHA1_SIZE]
 static result responder_certify(struct op *op, struct authority *a, const struct ca *ca, struct responder *responder)
 {
 	bool is_in_token = text_equal(authority_config(a)->ocsp_key, "token");
-	struct bytes spki;
+	struct bytes spki = BYTES_NONE;
 	struct issued issued;
 	TRY(is_in_token ? find_token_key(op, a, responder, &spki) : make_memory_key(op, responder, &spki));
 	TRY(hash_key(op, spki, responder->key_hash));
@@ -198,7 +198,7 @@ result ocsp_signers_open(struct op *op, struct authority *a, struct ocsp_signers
 		signers->slots[i].ca = &a->hierarchy->cas[i];
 	result r = renew_due(op, a, signers);
 	/* A token that is away now will be back: until then OCSP says tryLater, and CRLs are served all the same. */
-	if (r.err == ERR_BUSY) {
+	if (r.err == ERR_BUSY || r.err == ERR_BACKEND) {
 		op_clear_failure(op);
 		r = OK;
 	}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # certbot: registers, gets certificates by http-01, renews, revokes (A1-A33).
 # builds: all
-. "$CHANCERY_TOP/conformance/lib.sh"
+. "$CHANCERY_TOP/conformance/lib.sh" || exit 1
 setup
 
 export REQUESTS_CA_BUNDLE=$TLSCA

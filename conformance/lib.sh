@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120
 # For tests with real clients: a CA of the test's own, its server, a DNS
 # server, all on loopback ports of the test's own, stopped by pid at the end.
 # Sourced by bash; needs CHANCERY (the built program) and CHANCERY_TOP.
@@ -20,9 +21,17 @@ stop_all() {
 trap stop_all EXIT
 trap 'stop_all; exit 1' INT TERM
 
-# Ports: a block of ten per test, found by trying, so that tests run in parallel.
-port_base=$((20000 + ($$ * 10) % 30000))
-while (exec 3<>"/dev/tcp/127.0.0.1/$port_base") 2>/dev/null; do port_base=$((port_base + 10)); done
+# Ports: a block of ten per test, found by trying, so that tests run in
+# parallel; below those that the kernel gives to outgoing connections.
+is_taken() { # FIRST: one of the four ports from there on answers
+	local port
+	for port in "$1" $(($1 + 1)) $(($1 + 2)) $(($1 + 3)); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return 0
+	done
+	return 1
+}
+port_base=$((20000 + ($$ % 1200) * 10))
+while is_taken "$port_base"; do port_base=$((20000 + (port_base - 20000 + 10) % 12000)); done
 HTTPS=$port_base HTTP=$((port_base + 1)) ACME_HTTP=$((port_base + 2)) DNS=$((port_base + 3))
 DIR_URL=https://localhost:$HTTPS/acme/directory
 
@@ -80,6 +89,30 @@ setup() {
 	fi
 }
 
+# restart_server: an orderly end and a new start. Not inside check, whose subshell cannot wait for it.
+restart_server() {
+	stop_server && start_server
+}
+
+# make_csr FILE NAME…: FILE.key (P-256) and FILE.csr for these DNS names.
+make_csr() {
+	local file=$1 names
+	shift
+	names=$(printf ',DNS:%s' "$@")
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$file.key" -subj / \
+		-addext "subjectAltName=${names#,}" -out "$file.csr" 2>/dev/null
+}
+
+# issue_cert FILE NAME…: through the operator's door; FILE.pem is the chain, its first certificate the leaf.
+issue_cert() {
+	make_csr "$@" && "$CHANCERY" cert issue --dir "$CA" --csr "$1.csr" >"$1.pem"
+}
+
+# field FILTER: of the JSON on standard input.
+field() {
+	jq -er "$1"
+}
+
 # Number of certificate rows in the store, whatever their state.
 count_certificates() {
 	sqlite3 "$CA/chancery.db" 'SELECT count(*) FROM certificate'
@@ -88,4 +121,11 @@ count_certificates() {
 # serial_of PEM: lower-case hex.
 serial_of() {
 	openssl x509 -in "$1" -noout -serial | sed 's/^serial=//' | tr 'A-F' 'a-f'
+}
+
+# crl_number CA: of the CRL that is served now, in decimal.
+crl_number() {
+	local hex
+	hex=$(curl -fs "http://127.0.0.1:$HTTP/crl/$1.crl" | openssl crl -inform DER -noout -crlnumber) || return 1
+	echo $((${hex#crlNumber=}))
 }

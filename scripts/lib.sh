@@ -6,7 +6,7 @@ BUILD_PACKAGES="build-essential autoconf automake pkg-config libssl-dev libevent
 	libseccomp-dev softhsm2"
 DEMO_PACKAGES="certbot dnsmasq-base openssl curl ca-certificates"
 TEST_PACKAGES="libcmocka-dev certbot lego uacme dehydrated acme-tiny dnsmasq-base openssl curl
-	ca-certificates gnutls-bin libnss3-tools python3 python3-cryptography sqlite3 jq perl
+	ca-certificates gnutls-bin libnss3-tools opensc python3 python3-cryptography sqlite3 jq perl
 	shellcheck iproute2 procps util-linux bsdextrautils man-db groff-base xz-utils"
 BENCH_PACKAGES="nginx-light golang-go golang-golang-x-crypto-dev pebble dnsmasq-base openssl curl jq procps"
 

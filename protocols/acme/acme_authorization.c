@@ -63,7 +63,8 @@ static result deactivate(struct op *op, struct ledger_tx *tx, void *arg)
 	const char *name = arena_printf(op->arena, "dns:%s", authorization->identifier);
 
 	TRY(authorization_load(op, db, authorization->id, authorization));
-	if (authorization->status != AUTHORIZATION_PENDING && authorization->status != AUTHORIZATION_VALID)
+	enum authorization_status status = acme_authorization_status(authorization, clock_now_s());
+	if (status != AUTHORIZATION_PENDING && status != AUTHORIZATION_VALID)
 		return OK;
 	struct bytes error = acme_problem_json(op, ACME_FORBIDDEN,
 					       arena_printf(op->arena, "the authorization of %s was deactivated",
@@ -77,7 +78,7 @@ static result deactivate(struct op *op, struct ledger_tx *tx, void *arg)
 		.names = &name,
 		.n_names = 1,
 	};
-	TRY(authorization_move(op, db, authorization->id, authorization->status, AUTHORIZATION_DEACTIVATED, 0));
+	TRY(authorization_move(op, db, authorization->id, status, AUTHORIZATION_DEACTIVATED, 0));
 	TRY(acme_orders_fail(op, db, authorization->id, arena_text_n(op->arena, (const char *)error.p, error.n)));
 	TRY(ledger_audit(op, tx, &event, NULL));
 	authorization->status = AUTHORIZATION_DEACTIVATED;

@@ -55,7 +55,7 @@ struct record {
 	int64_t now_s;
 	int64_t valid_until_s;
 	unsigned attempts_allowed;
-	bool is_final;
+	const char *outcome; /* for our log: what became of it */
 };
 
 /* Section 7.1.6 (A17): an order is ready when all its authorizations are valid. */
@@ -130,12 +130,15 @@ static result write_result(struct op *op, struct ledger_tx *tx, void *arg)
 
 	TRY(challenge_load(op, db, record->validation->challenge.id, &row));
 	TRY(authorization_load(op, db, row.authorization, &authorization));
+	record->outcome = "too late";
 	if (row.status != CHALLENGE_PROCESSING)
 		return OK;
 	if (acme_authorization_status(&authorization, record->now_s) != AUTHORIZATION_PENDING)
 		return challenge_finish(op, db, row.id, CHALLENGE_INVALID, record->now_s, record->error);
+	record->outcome = "to be tried again";
 	if (!record->verdict.has_passed && record->verdict.may_retry && row.attempts < record->attempts_allowed)
 		return challenge_retry(op, db, row.id, record->now_s + verdict_wait_s(row.attempts), record->error);
+	record->outcome = record->verdict.has_passed ? "passed" : "failed";
 	TRY(record->verdict.has_passed ? write_passed(op, db, record) : write_failed(op, db, record));
 	return audit_result(op, tx, record);
 }
@@ -173,8 +176,8 @@ static result record_result(struct op *op, struct validation *validation)
 			       error_text(op, ACME_FORBIDDEN, "the authorization ended before its proof came") :
 			       error_text(op, record.verdict.problem, record.verdict.detail);
 	TRY(ledger_run(op, authority->ledger, write_result, &record));
-	log_info(op, "acme.validation", "%s of %s: %s", challenge->type, challenge->identifier,
-		 record.verdict.has_passed ? "passed" : record.verdict.detail);
+	log_info(op, "acme.validation", "%s of %s %s%s%s", challenge->type, challenge->identifier, record.outcome,
+		 record.verdict.has_passed ? "" : ": ", record.verdict.has_passed ? "" : record.verdict.detail);
 	return OK;
 }
 

@@ -22,8 +22,8 @@ static struct verdict judge_body(struct op *op, const char *identifier, const ch
 		return (struct verdict){ .has_passed = true };
 	return (struct verdict){
 		.problem = ACME_INCORRECT_RESPONSE,
-		.detail = arena_printf(op->arena, "%s answered, but not with the key authorization (%zu bytes%s came, "
-						  "%zu bytes of it were expected)",
+		.detail = arena_printf(op->arena,
+				       "%s answered, but not with the key authorization: %zu bytes%s came, %zu were expected",
 				       identifier, reply->body.n, reply->is_body_cut ? " and more" : "", expected.n),
 	};
 }

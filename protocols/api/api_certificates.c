@@ -48,8 +48,10 @@ static result read_filter(struct op *op, const struct call *call, struct certifi
 	int64_t seconds;
 	if (expires != NULL && !text_parse_duration(expires, &seconds))
 		return FAIL(op, ERR_MALFORMED, "expires_in takes a duration such as 30d, not %s", expires);
-	if (expires != NULL)
+	if (expires != NULL) { /* what has ended already is past helping */
+		filter->expires_after_s = clock_now_s();
 		filter->expires_before_s = clock_now_s() + seconds;
+	}
 	uint64_t n;
 	if (limit != NULL && !text_parse_u64(limit, 1, LIST_LIMIT_MAX, &n))
 		return FAIL(op, ERR_MALFORMED, "limit takes a number from 1 to %d", LIST_LIMIT_MAX);

@@ -1,4 +1,4 @@
-/* CRLs and CA certificates over HTTP (RFC 5280 section 4.2.1.13, RFC 4387 in spirit): /crl/… and /ca/…. */
+/* CRLs and CA certificates over HTTP (RFC 5280 sections 4.2.1.13 and 4.2.2.1): /crl/… and /ca/…. */
 #pragma once
 
 #include "ca/authority.h"

@@ -119,7 +119,7 @@ static void reply_error(struct reply *reply, enum ocsp_status status)
 	reply_header(reply, "Cache-Control", "no-store");
 }
 
-/* RFC 9919 section 6.2. max-age ends before nextUpdate, so that no cache hands out an answer past its time. */
+/* RFC 9919 section 7.2. max-age ends before nextUpdate, so that no cache hands out an answer past its time. */
 static void put_cache_headers(struct op *op, const struct ocsp_answer *answer, struct reply *reply)
 {
 	int64_t left_s = answer->fresh_until_s - clock_now_s();

@@ -54,8 +54,8 @@ static void put_head(struct buf *buf, const struct config_seed *seed)
 static void put_listen(struct buf *buf, const struct config_seed *seed)
 {
 	struct arena *arena = buf->arena;
-	buf_text(buf, "# Addresses to listen on. https: ACME, API, audit log. http: OCSP, CRLs and CA\n"
-		      "# certificates, which relying parties must reach without TLS.\n"
+	buf_text(buf, "# Addresses to listen on. https: ACME. http: OCSP, CRLs and CA certificates, which\n"
+		      "# relying parties must reach without TLS.\n"
 		      "listen:\n");
 	buf_printf(buf, "  https: [%s]\n", endpoint(arena, seed->listen_address, seed->https_port));
 	buf_printf(buf, "  http: [%s]\n\n", endpoint(arena, seed->listen_address, seed->http_port));
@@ -113,7 +113,8 @@ static void put_profiles(struct buf *buf)
 		      "    #key_types: [P-256, P-384, RSA-2048, RSA-3072, RSA-4096]\n"
 		      "    # Extended key usages: server_auth, client_auth.\n"
 		      "    usages: [server_auth]\n"
-		      "    # Whether names such as *.example.internal are allowed.\n"
+		      "    # Whether names such as *.example.internal are allowed (by the operator's door;\n"
+		      "    # ACME needs dns-01 for them, which is not there yet).\n"
 		      "    #wildcards: false\n"
 		      "    # Whether the first DNS name also stands as common name, for old software.\n"
 		      "    #common_name: true\n"
@@ -144,7 +145,7 @@ static void put_doors(struct buf *buf)
 		      "    #website: https://www.example.internal/pki\n"
 		      "    # An order must be finished within this time.\n"
 		      "    #order_lifetime: 7d\n"
-		      "    # A name that was validated need not be validated again within this time.\n"
+		      "    # How long a validated name stays good for the order it was validated for.\n"
 		      "    #authorization_lifetime: 30d\n"
 		      "\n"
 		      "# `chancery cert issue --profile …` may use these.\n"

@@ -138,8 +138,8 @@ static result call_here(struct op *op, const struct operator_call *call, struct 
 				.peer_uid = (uint32_t)getuid() };
 	struct reply reply = { .status = 200 };
 	const struct route *route = routes_find(routes, ON_LOCAL, &request);
-	ASSERT(route != NULL);
-	result r = route->handler(op, &request, &reply);
+	result r = route != NULL ? route->handler(op, &request, &reply) :
+				   FAIL(op, ERR_NOT_FOUND, "there is nothing at %s: an argument holds what no name has", call->path);
 	routes_free(&routes);
 	*answer = reply.body;
 	return r;

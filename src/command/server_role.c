@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -231,9 +232,9 @@ static void stop(struct server *server, bool was_serving)
 		front_drain(server->front, LIMIT_DRAIN_MS);
 	each_protocol(server, false);
 	steward_free(&server->steward);
+	front_free(&server->front); /* jobs still queued in the lanes may outlast it */
 	for (unsigned i = 0; i < LANE_COUNT; i++)
 		lane_free(&server->lanes[i]);
-	front_free(&server->front);
 	routes_free(&server->routes);
 	if (was_serving)
 		record_stop(server);
@@ -258,6 +259,7 @@ int server_main(const char *dir)
 	struct op *op = op_new();
 	int lock = -1, status = EXIT_FAILED;
 	op->deadline_ms = clock_monotonic_ms() + START_LIMIT_MS;
+	signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the write */
 	log_open("server", LOG_LEVEL_INFO);
 	result r = config_load(op, dir, &server.config);
 	if (r.err == ERR_NONE) {

@@ -7,13 +7,9 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "base/text.h"
 
 /* Option names are checked against their argument types by curl.h; a refusal at run time would be our bug. */
 #define SET(easy, option, value) ASSERT(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)

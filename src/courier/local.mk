@@ -32,16 +32,16 @@ check_PROGRAMS += \
 	tests/unit/test_dns_answer \
 	tests/unit/test_redirect
 COURIER_TEST_LIBS = $(COURIER_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_address_policy_SOURCES = tests/unit/test_address_policy.c tests/unit/check.h
+tests_unit_test_address_policy_SOURCES = tests/unit/test_address_policy.c tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_address_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_address_policy_LDADD = $(COURIER_TEST_LIBS)
-tests_unit_test_dns_answer_SOURCES = tests/unit/test_dns_answer.c tests/unit/check.h
+tests_unit_test_dns_answer_SOURCES = tests/unit/test_dns_answer.c tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_dns_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_dns_answer_LDADD = $(COURIER_TEST_LIBS)
-tests_unit_test_redirect_SOURCES = tests/unit/test_redirect.c tests/unit/check.h
+tests_unit_test_redirect_SOURCES = tests/unit/test_redirect.c tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_redirect_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_redirect_LDADD = $(COURIER_TEST_LIBS)
-tests_unit_test_courier_SOURCES = tests/unit/test_courier.c tests/unit/check.h \
+tests_unit_test_courier_SOURCES = tests/unit/test_courier.c tests/unit/check.h tests/unit/fixture.h \
 	tests/fake/courier_peers.c tests/fake/courier_peers.h
 tests_unit_test_courier_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_courier_LDADD = $(COURIER_TEST_LIBS)

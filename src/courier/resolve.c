@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/random.h"
 
 #define ROUNDS 3 /* the resolvers in turn, so often */
@@ -84,7 +83,7 @@ static int channel_open(const struct resolver *resolver, struct ares_addr_port_n
 	return status;
 }
 
-/* c-ares has no setter for "as before" that keeps ports, so the list of servers is taken out once and put into each channel. */
+/* The system's list of servers, or ours as c-ares reads it: taken once, and put into every channel. */
 static result read_servers(struct op *op, struct resolver *resolver, const struct config_texts *configured)
 {
 	ares_channel channel;

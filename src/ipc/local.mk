@@ -23,6 +23,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_message \
 	tests/unit/test_channel \
+	tests/unit/test_sandbox \
 	tests/unit/test_supervisor
 
 tests_unit_test_message_SOURCES = tests/unit/test_message.c tests/unit/check.h tests/unit/fixture.h
@@ -32,6 +33,10 @@ tests_unit_test_message_LDADD = $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_channel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_channel_LDADD = $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sandbox_LDADD = $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_supervisor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

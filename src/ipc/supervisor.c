@@ -27,6 +27,8 @@
 #define SERVE_WITHOUT_TOKEN_MS 10000
 /* What roles get to leave by themselves once their sockets are closed. */
 #define LEAVE_MS 2000
+/* A process's sockets close before it can be reaped: how long its exit status is waited for. */
+#define STATUS_MS 500
 
 /* Places in the array of children. */
 enum { SERVER, COURIER, FIRST_SIGNER };
@@ -152,8 +154,26 @@ static void reap(struct op *op, struct supervisor *s)
 			take_end(op, s, &s->children[i], status);
 }
 
+/* Whether the server is gone by itself: its exit status then says more than the loss of its link. */
+static bool has_server_ended(struct op *op, struct supervisor *s)
+{
+	int64_t until_ms = clock_monotonic_ms() + STATUS_MS;
+	int status;
+
+	while (!child_reap(&s->children[SERVER], &status)) {
+		if (clock_monotonic_ms() >= until_ms)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	take_end(op, s, &s->children[SERVER], status);
+	return true;
+}
+
+/* The link is broken or out of step. */
 static void lose_server(struct op *op, struct supervisor *s, const char *why)
 {
+	if (has_server_ended(op, s))
+		return;
 	log_error(op, "server.lost", "the server is killed and started again: %s", why);
 	child_kill(&s->children[SERVER]);
 	if (s->is_stopping)
@@ -205,7 +225,6 @@ static void read_server(struct op *op, struct supervisor *s)
 	int fd;
 
 	if (supervisor_wire_read(op, server->process.fd, &frame, &fd).err != ERR_NONE) {
-		/* It is about to be reaped, unless it closed the link and lives on. */
 		lose_server(op, s, op->detail);
 		return;
 	}

@@ -260,6 +260,7 @@ enum gate_state gate_feed(struct gate *gate, uint8_t *p, size_t n)
 
 void gate_body_limit(struct gate *gate, size_t limit)
 {
+	ASSERT(limit <= SIZE_MAX / 4);
 	gate->limit = limit;
 	if (gate->has_length && gate->length > limit)
 		gate_refuse(gate, 413, "the body is larger than this address takes");

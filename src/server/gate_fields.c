@@ -16,7 +16,8 @@ static bool is_text(struct bytes value, const char *text)
 /* reg-name, IPv4 or IP-literal, and a port: characters only, who they name is for others. */
 static bool is_host(struct bytes value)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:[]%!$&'()*+;=";
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				      "-._~:[]%!$&'()*+;=";
 
 	for (size_t i = 0; i < value.n; i++)
 		if (memchr(allowed, value.p[i], sizeof allowed - 1) == NULL)
@@ -96,19 +97,19 @@ static bool take_content_encoding(struct gate *gate, struct bytes value)
 	return true;
 }
 
+#define FIELD(name, take) { name, sizeof name - 1, take }
+
 static const struct field {
 	const char *name;
 	size_t name_n;
 	bool (*take)(struct gate *gate, struct bytes value);
 } fields[] = {
-#define FIELD(name, take) { name, sizeof name - 1, take }
 	FIELD("Host", take_host),
 	FIELD("Content-Length", take_content_length),
 	FIELD("Transfer-Encoding", take_transfer_encoding),
 	FIELD("Connection", take_connection),
 	FIELD("Expect", take_expect),
 	FIELD("Content-Encoding", take_content_encoding),
-#undef FIELD
 };
 
 bool gate_take_field(struct gate *gate, const struct http_header *header)

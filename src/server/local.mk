@@ -7,6 +7,8 @@ src_server_libserver_a_SOURCES = \
 	src/server/call.h \
 	src/server/connection.c \
 	src/server/connection.h \
+	src/server/connection_parts.h \
+	src/server/connection_requests.c \
 	src/server/exchange.c \
 	src/server/exchange.h \
 	src/server/front.c \

@@ -17,6 +17,7 @@
 #include "server/listener.h"
 
 #define LARGEST_TICK_MS 250
+#define DRAIN_TICK_MS 5
 #define SPARE_EXCHANGES 64 /* kept for the next requests; about 7 KiB each */
 
 void loop_notice_time(struct loop *loop)
@@ -75,11 +76,17 @@ static void end_when_drained(struct loop *loop)
 	event_base_loopbreak(loop->base);
 }
 
-/* What was just accepted may have its request in the socket already: idle ones end with the next tick. */
+/*
+ * Idle connections end with the next tick and not at once: what was accepted in
+ * this moment may have its request in the socket already.
+ */
 static void begin_drain(struct loop *loop)
 {
+	const struct timeval tick = { .tv_usec = DRAIN_TICK_MS * 1000 };
+
 	loop->is_draining = true;
 	listener_close_all(loop);
+	ASSERT(event_add(&loop->tick_event, &tick) == 0);
 }
 
 static void deliver(struct loop *loop, struct mail *oldest)

@@ -69,6 +69,7 @@ void routes_add(struct routes *routes, const struct route *route)
 	};
 	unsigned at = 0;
 
+	ASSERT(route->handler != NULL || route->fast != NULL);
 	check_pattern(route->pattern);
 	for (unsigned i = 0; i < routes->n; i++)
 		ASSERT(strcmp(routes->rows[i].route.pattern, route->pattern) != 0);

@@ -31,7 +31,7 @@ struct route {
 	bool get, head, post;   /* other methods: 405 with Allow, in the protocol's error form */
 	size_t body_limit;      /* POST bodies; beyond: 413 before it is read */
 	enum lane_name lane;
-	call_handler *handler;
+	call_handler *handler;   /* NULL: the fast one never declines */
 	call_fast_handler *fast; /* NULL: none */
 	call_fail *fail;         /* NULL: text/plain */
 	void *endpoint;          /* goes into call->endpoint */
@@ -41,7 +41,12 @@ struct routes;
 
 struct routes *routes_new(void);
 void routes_free(struct routes **routes);
-/* Copies the row (pattern must be kept alive by the caller). Two rows with one pattern: aborts. */
+/*
+ * Copies the row (pattern must be kept alive by the caller). Two rows with one
+ * pattern, or a row without any handler: aborts. A "{name}" stands for one segment,
+ * and may have a literal end ("{ca}.crl"). Rows with a longer literal beginning are
+ * tried first, those with "{rest...}" last among their like.
+ */
 void routes_add(struct routes *routes, const struct route *row);
 /*
  * Finds the row for call->path on a listener and fills call->params and

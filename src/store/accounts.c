@@ -1,3 +1,4 @@
+/* Rows of ACME accounts. */
 #include "store/accounts.h"
 
 #include "store/row.h"

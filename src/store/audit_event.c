@@ -1,3 +1,7 @@
+/*
+ * The canonical JSON of an entry (RFC 8785). It is hashed as it stands, so what
+ * is written here once is never written otherwise.
+ */
 #include "store/audit_event.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Which move of which object a claim stands for: one case per kind. */
 #include "store/claims.h"
 
 #include "store/orders.h"

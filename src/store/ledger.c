@@ -47,13 +47,13 @@ static result check_checkpoint(struct op *op, struct db *db, const char *dir, co
 	if (r.err != ERR_NONE)
 		return op_explain(op, r, "%s is damaged; put a copy of it back", path);
 	if (checkpoint.size > frontier->size)
-		return FAIL(op, ERR_BACKEND,
+		return FAIL(op, ERR_UNAUTHENTIC,
 			    "the log in the store has %llu entries, the checkpoint %s has %llu: the store is an older copy; restore "
 			    "the newest one, or, to give up what is missing, move that file away",
 			    (unsigned long long)frontier->size, path, (unsigned long long)checkpoint.size);
 	TRY(audit_root_read(op, db, checkpoint.size, &root));
 	if (memcmp(root.b, checkpoint.root.b, sizeof(root.b)) != 0)
-		return FAIL(op, ERR_BACKEND,
+		return FAIL(op, ERR_UNAUTHENTIC,
 			    "the first %llu entries of the log in the store are not those of the checkpoint %s: it is another store "
 			    "or was changed; restore the store that belongs to the checkpoint",
 			    (unsigned long long)checkpoint.size, path);

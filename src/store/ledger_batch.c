@@ -1,3 +1,7 @@
+/*
+ * The order within a batch: begin, catch up with the log, the closures (their rows
+ * and entries), tiles, head, commit. Only a commit moves what the ledger remembers.
+ */
 #include "store/ledger_batch.h"
 
 #include <string.h>
@@ -66,7 +70,7 @@ result ledger_log_read(struct op *op, struct ledger_log *log)
 	TRY(audit_head_read(op, log->db, &log->frontier, &expected));
 	TRY(audit_root_read(op, log->db, log->frontier.size, &root));
 	if (memcmp(root.b, expected.b, sizeof(root.b)) != 0)
-		return FAIL(op, ERR_BACKEND, "the log in the store does not fit its head at %llu entries: the store is damaged; "
+		return FAIL(op, ERR_UNAUTHENTIC, "the log in the store does not fit its head at %llu entries: the store is damaged; "
 			    "run chancery audit verify, and restore a backup", (unsigned long long)log->frontier.size);
 	return read_last_time(op, log);
 }
@@ -114,7 +118,6 @@ static bool closure_run(struct ledger_tx *tx, struct ledger_item *item)
 {
 	struct db *db = tx->log->db;
 	uint64_t before = db_total_changes(db);
-	op_clear_failure(item->op); /* of a first run */
 	item->outcome = item->fn(item->op, tx, item->arg);
 	if (!db_in_transaction(db)) {
 		if (item->outcome.err == ERR_NONE)
@@ -128,12 +131,12 @@ static bool closure_run(struct ledger_tx *tx, struct ledger_item *item)
  * The batch came to nothing: all get its failure but those that had refused by
  * themselves. A lost race for the head is no conflict of theirs.
  */
-static void fail_all(const struct op *op, struct ledger_item *const *items, unsigned n)
+static void fail_all(const struct op *op, const char *what, struct ledger_item *const *items, unsigned n)
 {
 	enum err err = op->err == ERR_CONFLICT ? ERR_BUSY : op->err;
 	for (unsigned i = 0; i < n; i++) {
 		if (items[i]->outcome.err == ERR_NONE)
-			items[i]->outcome = FAIL(items[i]->op, err, "nothing was recorded: %s", op->detail);
+			items[i]->outcome = FAIL(items[i]->op, err, "%s: %s", what, op->detail);
 	}
 }
 
@@ -169,19 +172,17 @@ static void batch_accept(struct ledger_tx *tx)
 static bool batch_commit(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
 {
 	struct db *db = tx->log->db;
-	enum fate fate = FATE_NOT_STORED;
 	result r = batch_seal(op, tx);
-	if (r.err == ERR_NONE) {
+	bool is_sealed = r.err == ERR_NONE;
+	if (is_sealed)
 		r = db_commit(op, db);
-		if (r.err == ERR_NONE) {
-			batch_accept(tx);
-			return true;
-		}
-		db_rollback(db);
-		fate = batch_fate(tx);
+	if (r.err == ERR_NONE) {
+		batch_accept(tx);
+		return true;
 	}
 	db_rollback(db);
 	log_failure(op, "ledger.batch");
+	enum fate fate = is_sealed ? batch_fate(tx) : FATE_NOT_STORED;
 	if (fate == FATE_STORED) {
 		batch_accept(tx);
 		return true;
@@ -189,7 +190,7 @@ static bool batch_commit(struct op *op, struct ledger_tx *tx, struct ledger_item
 	/* What may have happened is never simply repeated. */
 	if (fate == FATE_NOT_STORED && n > 1)
 		return false;
-	fail_all(op, items, n);
+	fail_all(op, fate == FATE_UNKNOWN ? "it is not known what was recorded" : "nothing was recorded", items, n);
 	return true;
 }
 
@@ -202,7 +203,7 @@ static bool batch_try(struct ledger_log *log, struct ledger_item *const *items, 
 	if (batch_begin(op, log, &tx).err != ERR_NONE) {
 		db_rollback(log->db);
 		log_failure(op, "ledger.begin");
-		fail_all(op, items, n);
+		fail_all(op, "nothing was recorded", items, n);
 		return true;
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -219,6 +220,9 @@ bool ledger_batch_run(struct ledger_log *log, struct ledger_item *const *items, 
 	if (batch_try(log, items, n))
 		return false;
 	for (unsigned i = 0; i < n; i++) {
+		/* Only the first run's own failure: the worker may come with an older one, to have it recorded. */
+		if (items[i]->outcome.err != ERR_NONE)
+			op_clear_failure(items[i]->op);
 		bool is_done = batch_try(log, &items[i], 1);
 		ASSERT(is_done);
 	}

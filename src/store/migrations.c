@@ -1,3 +1,4 @@
+/* Runs the steps of schema.c: each in a transaction, recorded by number and hash, refused when edited or newer. */
 #include "store/migrations.h"
 
 #include <string.h>

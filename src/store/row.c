@@ -1,3 +1,4 @@
+/* What the row files share; no table is known here. */
 #include "store/row.h"
 
 #include <stdarg.h>

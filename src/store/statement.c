@@ -1,3 +1,4 @@
+/* A table of prepared statements, by text. */
 #include "store/statement.h"
 
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+/*
+ * Opening, and the pool of connections for reading. The pool grows to as many as
+ * there are threads that read at once, and never shrinks.
+ */
 #include "store/store.h"
 
 #include <pthread.h>

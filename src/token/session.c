@@ -31,7 +31,7 @@ struct session {
 	pkcs11h_token_id_t token_id;
 	struct cached_key *keys;
 	bool is_lost;
-	char trouble[160]; /* what libpkcs11-helper said last of a failed signature */
+	char trouble[64]; /* the name of the error that C_Sign returned last: "CKR_DEVICE_REMOVED" */
 };
 
 /*
@@ -42,11 +42,17 @@ struct session {
 static void __attribute__((format(printf, 3, 0))) note_trouble(void *arg, unsigned flags, const char *format, va_list args)
 {
 	struct session *session = arg;
+	char line[256];
 
 	(void)flags;
 	if (strstr(format, "operation failed") == NULL)
 		return;
-	vsnprintf(session->trouble, sizeof(session->trouble), format, args);
+	vsnprintf(line, sizeof(line), format, args);
+	char *name = strstr(line, "CKR_");
+	if (name == NULL)
+		return;
+	name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] = '\0';
+	text_copy(session->trouble, sizeof(session->trouble), name);
 }
 
 /* Whether an attempt may be made at all: the token's own flags tell before it is too late. */
@@ -58,9 +64,6 @@ static result check_pin_flags(struct op *op, const struct module_token *token)
 	if ((token->flags & CKF_USER_PIN_FINAL_TRY) != 0)
 		return FAIL(op, ERR_DENIED,
 			    "token \"%s\" has one PIN attempt left, which is not taken; log in once with the token's own tool",
-			    token->label);
-	if ((token->flags & CKF_USER_PIN_INITIALIZED) == 0)
-		return FAIL(op, ERR_DENIED, "token \"%s\" has no user PIN yet; set one with the token's own tool",
 			    token->label);
 	if ((token->flags & CKF_USER_PIN_COUNT_LOW) != 0)
 		log_warning(op, "token.pin-count-low", "somebody has presented a wrong PIN to token \"%s\" before us",
@@ -116,7 +119,7 @@ static result log_in(struct op *op, struct session *session, const struct config
 	if (rv == CKR_OK)
 		return OK;
 	*is_final = rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_EXPIRED ||
-		    rv == CKR_PIN_LOCKED;
+		    rv == CKR_PIN_LOCKED || rv == CKR_USER_PIN_NOT_INITIALIZED;
 	if (*is_final)
 		return FAIL(op, ERR_DENIED,
 			    "token \"%s\" refuses the PIN in %s (%s); correct that file, then start again: "
@@ -179,7 +182,7 @@ void session_close(struct session **session)
 	free_keys(gone);
 	if (gone->token_id != NULL)
 		pkcs11h_token_freeTokenId(gone->token_id);
-	pkcs11h_terminate();
+	/* Without pkcs11h_terminate: it destroys mutexes that it holds, and the process is about to end. */
 	module_close(&gone->module);
 	free(gone);
 	*session = NULL;

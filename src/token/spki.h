@@ -5,7 +5,10 @@
 
 #include "token/token.h"
 
-/* DER SubjectPublicKeyInfo in op's arena, from CKA_EC_POINT: an OCTET STRING around the point, or the bare point of older tokens. */
+/*
+ * DER SubjectPublicKeyInfo in op's arena, from CKA_EC_POINT: an OCTET STRING
+ * around the point, or the bare point of older tokens.
+ */
 result spki_from_ec_point(struct op *op, enum key_type type, struct bytes ec_point, struct bytes *spki);
 
 /* From CKA_MODULUS and CKA_PUBLIC_EXPONENT, big-endian. */

@@ -1,3 +1,4 @@
+/* See front_fixture.h. The routes come first, then the start and end, then the clients. */
 #include "front_fixture.h"
 
 #include <arpa/inet.h>
@@ -107,14 +108,15 @@ static void fail_as_problem(struct op *op, const struct call *call, struct reply
 	(void)call;
 	reply->status = 400;
 	reply->content_type = "application/problem+json";
-	reply->body = bytes_of_text(arena_printf(op->arena, "{\"type\":\"%s\",\"detail\":\"%s\"}", err_name(op->err),
-						 op->detail));
+	reply->body = bytes_of_text(
+		arena_printf(op->arena, "{\"type\":\"%s\",\"detail\":\"%s\"}", err_name(op->err), op->detail));
 }
 
 static void add_routes(struct fixture *fixture)
 {
 	const struct route rows[] = {
-		{ .pattern = "/echo", .get = true, .post = true, .body_limit = 100000, .handler = echo, .fail = fail_as_problem },
+		{ .pattern = "/echo", .get = true, .post = true, .body_limit = 100000, .handler = echo,
+		  .fail = fail_as_problem },
 		{ .pattern = "/small", .post = true, .body_limit = 16, .handler = echo, .fail = fail_as_problem },
 		{ .pattern = "/text", .get = true, .post = true, .body_limit = 16, .handler = echo },
 		{ .pattern = "/hold", .get = true, .handler = hold, .fail = fail_as_problem },
@@ -124,6 +126,7 @@ static void add_routes(struct fixture *fixture)
 		{ .pattern = "/none", .get = true, .head = true, .handler = no_content },
 		{ .pattern = "/fast", .get = true, .head = true, .handler = echo, .fast = fast },
 		{ .pattern = "/large", .get = true, .handler = echo, .fast = large },
+		{ .pattern = "/only-fast", .get = true, .fast = fast },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -180,7 +183,8 @@ void fixture_start(struct fixture *fixture, struct front_config config)
 	fixture->front = front_new(&config);
 	set_certificate(fixture);
 	assert_ok(fixture->op, front_listen(fixture->op, fixture->front, ON_HTTP, "127.0.0.1:0", &fixture->http_port));
-	assert_ok(fixture->op, front_listen(fixture->op, fixture->front, ON_HTTPS, "127.0.0.1:0", &fixture->https_port));
+	assert_ok(fixture->op,
+		  front_listen(fixture->op, fixture->front, ON_HTTPS, "127.0.0.1:0", &fixture->https_port));
 	strcpy(fixture->folder, "/tmp/test-front-XXXXXX");
 	assert_non_null(mkdtemp(fixture->folder));
 	snprintf(fixture->local_path, sizeof fixture->local_path, "%s/socket", fixture->folder);

@@ -365,6 +365,7 @@ static void test_unwritable(void **state) /* never left out in silence */
 		{ .serial = "41", .reason = 7 },
 		{ .serial = "41", .reason = 11 },
 		{ .serial = "41", .revoked_s = -1 },
+		{ .serial = "41", .revoked_s = INT64_C(253402300800) },
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		CRL_WRITER(writer);

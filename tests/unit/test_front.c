@@ -51,6 +51,8 @@ static void test_answers_from_memory_and_from_a_lane(void **state)
 	assert_string_equal(answer.body, "fast answer");
 	fixture_ask(&f, REQUEST("GET /fast?slowly"), &answer);
 	assert_string_equal(answer.body, "slowly");
+	fixture_ask(&f, REQUEST("GET /only-fast?slowly"), &answer);
+	assert_int_equal(answer.status, 500);
 	fixture_ask(&f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", &answer);
 	assert_string_equal(answer.body, "hello");
 }
@@ -315,11 +317,13 @@ static void test_continues_only_what_it_would_take(void **state)
 	(void)state;
 
 	client_open(&client, f.http_port);
-	client_ask(&client, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", &answer);
+	client_send(&client, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	client_read(&client, false, &answer);
 	assert_string_equal(answer.head, "HTTP/1.1 100 Continue\r\n\r\n");
 	client_ask(&client, "hi", &answer);
 	assert_string_equal(answer.body, "hi");
-	client_ask(&client, "POST /small HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n", &answer);
+	client_send(&client, "POST /small HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n");
+	client_read(&client, false, &answer);
 	assert_int_equal(answer.status, 413);
 	client_assert_closed(&client);
 	client_close(&client);
@@ -510,7 +514,8 @@ static void test_answers_503_when_the_lane_is_full(void **state)
 static int start_hurried(void **state)
 {
 	(void)state;
-	fixture_start(&f, (struct front_config){ .head_ms = 100, .request_ms = 300, .idle_ms = 100, .handshake_ms = 100 });
+	fixture_start(&f, (struct front_config){
+				  .head_ms = 100, .request_ms = 300, .idle_ms = 100, .handshake_ms = 100 });
 	return 0;
 }
 
@@ -741,9 +746,9 @@ static void test_drains_under_load(void **state) /* F35 */
 	client_read(&client, false, &answer);
 	assert_string_equal(answer.body, "released\n");
 	assert_non_null(strstr(answer.head, "Connection: close\r\n"));
-	assert_int_equal(pthread_join(drainer, NULL), 0);
 	client_assert_closed(&client);
 	client_close(&client);
+	assert_int_equal(pthread_join(drainer, NULL), 0);
 
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)f.http_port) };
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -4,6 +4,8 @@
 #include "tests/unit/check.h"
 #include "tests/unit/fixture.h"
 
+#include <string.h>
+
 #include "base/openssl_auto.h"
 
 #define RFC7638_N                                                                                           \
@@ -19,6 +21,7 @@
 /* W11: RFC 7638 section 3.1, RFC 8037 appendix A.3. J4: extra members change nothing. */
 static void test_thumbprints(void **state)
 {
+	struct op *op = *state;
 	static const struct {
 		const char *jwk, *thumbprint;
 	} rows[] = {
@@ -34,12 +37,12 @@ static void test_thumbprints(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct jwk jwk, again;
 		AUTO(EVP_PKEY) *key = NULL;
-		assert_ok(*state, jwk_parse_text(*state, rows[i].jwk, &jwk));
+		assert_ok(op, jwk_parse_text(op, rows[i].jwk, &jwk));
 		assert_string_equal(jwk.thumbprint, rows[i].thumbprint);
-		assert_ok(*state, jwk_key_checked(*state, &jwk, &key));
-		assert_ok(*state, jwk_of_key(*state, key, &again));
+		assert_ok(op, jwk_key_checked(op, &jwk, &key));
+		assert_ok(op, jwk_of_key(op, key, &again));
 		assert_string_equal(again.json, jwk.json);
-		assert_ok(*state, jwk_parse_text(*state, jwk.json, &again));
+		assert_ok(op, jwk_parse_text(op, jwk.json, &again));
 		assert_string_equal(again.thumbprint, jwk.thumbprint);
 	}
 }
@@ -143,10 +146,11 @@ static void test_refuses_odd_sizes(void **state)
 /* Keys that no account can have: the CSR check asks. */
 static void test_of_other_keys(void **state)
 {
+	struct op *op = *state;
 	struct jwk jwk;
 	AUTO(EVP_PKEY) *key = EVP_EC_gen("P-521");
 	assert_non_null(key);
-	assert_err((struct op *)*state, ERR_POLICY, jwk_of_key(*state, key, &jwk));
+	assert_err(op, ERR_POLICY, jwk_of_key(op, key, &jwk));
 }
 
 int main(void)

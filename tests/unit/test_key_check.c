@@ -183,10 +183,10 @@ static BIGNUM *roca_factor(BN_CTX *ctx)
 	}
 	assert_true(BN_rand(a, 60, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 && BN_mod_exp(power, generator, a, m, ctx) == 1);
 	do {
-		int missing = 1024 - BN_num_bits(m);
-		assert_true(BN_rand(factor, missing + 1, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ANY) == 1);
+		int missing = 1024 - BN_num_bits(m) + 1;
+		assert_true(BN_rand(factor, missing, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1);
 		assert_true(BN_mul(factor, factor, m, ctx) == 1 && BN_add(factor, factor, power) == 1);
-	} while (BN_num_bits(factor) != 1024 || key_has_small_factor(factor) || BN_is_bit_set(factor, 1022) == 0);
+	} while (BN_num_bits(factor) != 1024 || BN_is_bit_set(factor, 1022) == 0 || key_has_small_factor(factor));
 	return factor;
 }
 

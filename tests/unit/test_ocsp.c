@@ -268,7 +268,7 @@ static void test_token_away(void **state) /* F25: tryLater is what BUSY becomes,
 	struct ocsp_request request;
 	struct ocsp_answer *answer;
 	ocsp_signers_free(&fake->authority->ocsp);
-	fake_token_set_faults(&(struct fake_token_faults){ .fail = ERR_BUSY });
+	fake_token_set_faults(&(struct fake_token_faults){ .fail = ERR_BACKEND });
 	assert_ok(op, ocsp_signers_open(op, fake->authority, &fake->authority->ocsp));
 	parse(op, ocsp_client_request(op, &question, 1, 0), &request);
 	assert_err(op, ERR_BUSY, ocsp_answer(op, fake->authority, &request, &answer));

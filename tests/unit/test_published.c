@@ -2,10 +2,13 @@
 #include "tests/unit/check.h"
 #include "tests/unit/fixture.h"
 
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/openssl_auto.h"
+#include "ca/hierarchy.h"
 #include "ca/published.h"
 #include "protocols/crl/crl.h"
 
@@ -86,14 +89,19 @@ struct heard {
 	bool is_served;
 };
 
-static void get(struct op *op, struct published *published, const char *path, const char *if_none_match, struct heard *out)
+static void get(struct op *op, struct published *published, const char *path, const char *if_none_match,
+		struct heard *out)
 {
 	static struct authority authority;
 	authority.published = published;
 	struct routes *routes = routes_new();
 	crl_routes_add(routes, &authority);
-	struct http_header header = { BYTES_LITERAL("If-None-Match"), bytes_of_text(if_none_match != NULL ? if_none_match : "") };
-	struct call call = { .method = HTTP_GET, .path = bytes_of_text(path), .headers = &header, .n_headers = if_none_match != NULL };
+	struct http_header header = { BYTES_LITERAL("If-None-Match"), BYTES_NONE };
+	struct call call = { .method = HTTP_GET, .path = bytes_of_text(path), .headers = &header };
+	if (if_none_match != NULL) {
+		header.value = bytes_of_text(if_none_match);
+		call.n_headers = 1;
+	}
 	const struct route *route = routes_find(routes, ON_HTTP, &call);
 	assert_non_null(route);
 	assert_true(route->get && route->head && !route->post);
@@ -174,8 +182,61 @@ static void test_conditional(void **state) /* RFC 9110 section 13.1.2 */
 	published_free(&published);
 }
 
+/* PEM at an address, read by OpenSSL: the n-th certificate, or nothing. */
+static struct bytes read_pem(struct op *op, const struct published_object *object, unsigned n)
+{
+	AUTO(BIO) *in = BIO_new_mem_buf(object->content.p, (int)object->content.n);
+	struct bytes out = BYTES_NONE;
+	for (unsigned i = 0; i <= n; i++) {
+		char *name, *header;
+		unsigned char *der;
+		long der_n;
+		if (PEM_read_bio(in, &name, &header, &der, &der_n) != 1)
+			return BYTES_NONE;
+		assert_string_equal(name, "CERTIFICATE");
+		out = arena_bytes(op->arena, (struct bytes){ der, (size_t)der_n });
+		OPENSSL_free(name);
+		OPENSSL_free(header);
+		OPENSSL_free(der);
+	}
+	return out;
+}
+
+static void test_hierarchy(void **state) /* every address of a CA's certificate */
+{
+	struct op *op = *state;
+	struct published *published = published_new();
+	struct ca cas[] = { { .name = "root", .der = BYTES_LITERAL("der of the root"), .chain_pem = "" },
+			    { .name = "issuing",
+			      .parent = &cas[0],
+			      .der = BYTES_LITERAL("der of the issuing CA, which takes more than one line of base64"),
+			      .chain_pem = "chain" },
+			    { .name = "root2", .der = BYTES_LITERAL("der of another root"), .chain_pem = "" } };
+	const struct hierarchy hierarchy = { .cas = cas, .n = 3 };
+	published_put_hierarchy(op, published, &hierarchy);
+
+	const struct published_object *cer = pin(published, "/ca/issuing.cer"), *pem = pin(published, "/ca/issuing.pem"),
+				      *chain = pin(published, "/ca/issuing-chain.pem"), *roots = pin(published, "/ca/roots.pem");
+	assert_true(bytes_equal(cer->content, cas[1].der));
+	assert_string_equal(cer->content_type, "application/pkix-cert");
+	assert_true(bytes_equal(read_pem(op, pem, 0), cas[1].der));
+	assert_int_equal(read_pem(op, pem, 1).n, 0);
+	assert_true(bytes_equal_text(chain->content, "chain"));
+	assert_true(bytes_equal(read_pem(op, roots, 0), cas[0].der));
+	assert_true(bytes_equal(read_pem(op, roots, 1), cas[2].der));
+	assert_int_equal(read_pem(op, roots, 2).n, 0);
+	unpin(cer);
+	unpin(pem);
+	unpin(chain);
+	unpin(roots);
+	published_free(&published);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_replace), TEST(test_threads), TEST(test_headers), TEST(test_conditional) };
+	const struct CMUnitTest tests[] = {
+		TEST(test_replace),	TEST(test_threads),   TEST(test_headers),
+		TEST(test_conditional), TEST(test_hierarchy),
+	};
 	return RUN_TESTS(tests);
 }

@@ -18,6 +18,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "check.h"
 #include "fixture.h"
 #include "ipc/channel.h"
@@ -139,7 +140,7 @@ static void take_stop(void *arg)
 	_exit(0);
 }
 
-static int fake_server(void)
+_Noreturn static void fake_server(void)
 {
 	const struct supervisor_events events = { .peer = take_peer, .reload = take_reload, .stop = take_stop };
 
@@ -156,9 +157,9 @@ static int role_main(const char *name, const char *dir)
 
 	role_dir = dir;
 	report_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int status = strcmp(name, "server") == 0  ? fake_server() :
-		     strcmp(name, "courier") == 0 ? fake_courier() :
-						    fake_signer(op, name);
+	if (strcmp(name, "server") == 0)
+		fake_server();
+	int status = strcmp(name, "courier") == 0 ? fake_courier() : fake_signer(op, name);
 	op_free(&op);
 	return status;
 }
@@ -227,10 +228,12 @@ static int await(struct rig *rig, const char *prefix)
 		if (strncmp(rig->events[i], prefix, strlen(prefix)) != 0)
 			continue;
 		const char *number = strrchr(rig->events[i], ' ');
-		int value = number == NULL ? 0 : atoi(number);
+		uint64_t value = 0;
+		if (number != NULL)
+			text_parse_u64(number + 1, 0, INT32_MAX, &value);
 		rig->n_events--;
 		memmove(rig->events[i], rig->events[i + 1], (rig->n_events - i) * sizeof(rig->events[0]));
-		return value;
+		return (int)value;
 	}
 }
 
@@ -380,6 +383,7 @@ static void a_dead_role_comes_back(void **state)
 	rig_make(&rig);
 	rig_start(&rig, 1);
 	int signer = await(&rig, "signer-0 started"), courier = await(&rig, "courier started");
+	await(&rig, "server started");
 	await_all(&rig, 1);
 	kill(signer, SIGKILL);
 	assert_int_not_equal(await(&rig, "signer-0 started"), signer);
@@ -387,7 +391,7 @@ static void a_dead_role_comes_back(void **state)
 	kill(courier, SIGKILL);
 	assert_int_not_equal(await(&rig, "courier started"), courier);
 	await(&rig, "server peer courier 0");
-	assert_false(has_come(&rig, "server started 0"));
+	assert_false(has_come(&rig, "server started")); /* it lived through both */
 	stop(op, &rig);
 }
 

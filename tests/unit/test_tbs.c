@@ -1,0 +1,362 @@
+/* The builder of certificates, read back by OpenSSL: rows C1-C16, N10, V15. */
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/openssl_auto.h"
+#include "ca/der.h"
+#include "ca/tbs.h"
+#include "check.h"
+#include "fixture.h"
+#include "tests/fake/x509_maker.h"
+
+#define NOW 1795000000 /* 2026-11-18 */
+#define DAY 86400
+
+/* Fixed inputs: the generator of P-256 as a key, a CA that is a name and a key identifier. */
+static const struct bytes p256_spki = BYTES_LITERAL(
+	"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04"
+	"\x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\xa4\x40\xf2\x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45"
+	"\xd8\x98\xc2\x96\x4f\xe3\x42\xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e\x16\x2b\xce\x33\x57\x6b\x31\x5e\xce"
+	"\xcb\xb6\x40\x68\x37\xbf\x51\xf5");
+static const struct ca fixed_ca = {
+	.name = "fixed",
+	.subject = BYTES_LITERAL("\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02" "CA"),
+	.key_identifier = BYTES_LITERAL("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14"),
+};
+static const struct identifier two_names[] = { { IDENTIFIER_DNS, "a.example" }, { IDENTIFIER_DNS, "*.b.example" } };
+
+static struct tbs_plan leaf_plan(void)
+{
+	return (struct tbs_plan){
+		.kind = TBS_LEAF,
+		.serial = { { 0x40, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 } },
+		.issuer = &fixed_ca,
+		.spki = p256_spki,
+		.signature_key = KEY_P256,
+		.common_name = "a.example",
+		.identifiers = two_names,
+		.n_identifiers = 2,
+		.server_auth = true,
+		.not_before_s = NOW,
+		.not_after_s = NOW + 90 * DAY - 1,
+		.path_length = -1,
+		.ocsp_url = "http://h/ocsp/fixed",
+		.ca_issuers_url = "http://h/ca/fixed.cer",
+		.crl_url = "http://h/crl/fixed.crl",
+	};
+}
+
+static struct tbs_plan ca_plan(enum tbs_kind kind)
+{
+	struct tbs_plan plan = leaf_plan();
+	plan.kind = kind;
+	plan.issuer = kind == TBS_ROOT ? NULL : &fixed_ca;
+	plan.organization = "Example Corp";
+	plan.common_name = "Example CA";
+	plan.n_identifiers = 0;
+	plan.path_length = kind == TBS_ROOT ? -1 : 0;
+	plan.server_auth = false;
+	plan.ocsp_url = NULL;
+	return plan;
+}
+
+/* Built, wrapped with a signature of one zero octet, and parsed. Owned by the caller. */
+static X509 *build(struct op *op, const struct tbs_plan *plan)
+{
+	struct bytes tbs;
+	assert_ok(op, tbs_build(op, plan, &tbs));
+	assert_true(der_is_strict(tbs));
+	struct bytes der = tbs_assemble(op, tbs, plan->signature_key, BYTES_LITERAL("\0"));
+	const uint8_t *p = der.p;
+	X509 *certificate = d2i_X509(NULL, &p, (long)der.n);
+	assert_non_null(certificate);
+	assert_ptr_equal(p, der.p + der.n);
+	return certificate;
+}
+
+/* All extensions in OpenSSL's words, one per line, critical ones marked with '!'. */
+static const char *extensions_as_text(struct op *op, X509 *certificate)
+{
+	AUTO(BIO) *bio = BIO_new(BIO_s_mem());
+	for (int i = 0; i < X509_get_ext_count(certificate); i++) {
+		X509_EXTENSION *extension = X509_get_ext(certificate, i);
+		BIO_printf(bio, "%s%s=", X509_EXTENSION_get_critical(extension) ? "!" : "",
+			   OBJ_nid2sn(OBJ_obj2nid(X509_EXTENSION_get_object(extension))));
+		assert_int_equal(X509V3_EXT_print(bio, extension, X509V3_EXT_ERROR_UNKNOWN, 0), 1);
+		BIO_puts(bio, "\n");
+	}
+	char *text;
+	long n = BIO_get_mem_data(bio, &text);
+	return arena_text_n(op->arena, text, (size_t)n);
+}
+
+#define SKI "subjectKeyIdentifier=69:8B:EA:63:DC:44:A3:44:66:3F:F1:42:9A:EA:10:84:2D:F2:7B:6B\n"
+#define AKI "authorityKeyIdentifier=01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14\n"
+#define CDP "crlDistributionPoints=Full Name:\n  URI:http://h/crl/fixed.crl\n"
+
+static void expect_extensions(struct op *op, const struct tbs_plan *plan, const char *expected)
+{
+	AUTO(X509) *certificate = build(op, plan);
+	assert_string_equal(extensions_as_text(op, certificate), expected);
+}
+
+static void test_leaf(void **state)
+{
+	struct tbs_plan plan = leaf_plan();
+	expect_extensions(*state, &plan,
+			  "!keyUsage=Digital Signature\n"
+			  "extendedKeyUsage=TLS Web Server Authentication\n"
+			  "!basicConstraints=CA:FALSE\n" SKI AKI
+			  "authorityInfoAccess=OCSP - URI:http://h/ocsp/fixed\nCA Issuers - URI:http://h/ca/fixed.cer\n"
+			  "subjectAltName=DNS:a.example, DNS:*.b.example\n" CDP);
+}
+
+/* C9: with nothing in the subject the SAN is critical; purposes as planned; addresses that are not there are left out. */
+static void test_leaf_without_subject(void **state)
+{
+	struct tbs_plan plan = leaf_plan();
+	plan.common_name = NULL;
+	plan.client_auth = true;
+	plan.ocsp_url = plan.ca_issuers_url = plan.crl_url = NULL;
+	expect_extensions(*state, &plan,
+			  "!keyUsage=Digital Signature\n"
+			  "extendedKeyUsage=TLS Web Server Authentication, TLS Web Client Authentication\n"
+			  "!basicConstraints=CA:FALSE\n" SKI AKI "!subjectAltName=DNS:a.example, DNS:*.b.example\n");
+}
+
+/* C10, C7 */
+static void test_root(void **state)
+{
+	struct tbs_plan plan = ca_plan(TBS_ROOT);
+	expect_extensions(*state, &plan,
+			  "!keyUsage=Certificate Sign, CRL Sign\n"
+			  "!basicConstraints=CA:TRUE\n" SKI);
+	AUTO(X509) *certificate = build(*state, &plan);
+	assert_int_equal(X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)), 0);
+	assert_int_equal(X509_NAME_entry_count(X509_get_subject_name(certificate)), 2);
+}
+
+static void test_intermediate(void **state)
+{
+	struct tbs_plan plan = ca_plan(TBS_INTERMEDIATE);
+	expect_extensions(*state, &plan,
+			  "!keyUsage=Certificate Sign, CRL Sign\n"
+			  "!basicConstraints=CA:TRUE, pathlen:0\n" SKI AKI
+			  "authorityInfoAccess=CA Issuers - URI:http://h/ca/fixed.cer\n" CDP);
+}
+
+/* O5, C13: no addresses, whatever the plan has. */
+static void test_responder(void **state)
+{
+	struct tbs_plan plan = leaf_plan();
+	plan.kind = TBS_OCSP_RESPONDER;
+	plan.common_name = "OCSP fixed";
+	expect_extensions(*state, &plan,
+			  "!keyUsage=Digital Signature\n"
+			  "extendedKeyUsage=OCSP Signing\n"
+			  "!basicConstraints=CA:FALSE\n" SKI AKI "noCheck=\n");
+}
+
+/* C8: keyEncipherment for RSA servers only. */
+static void test_key_usage_by_key(void **state)
+{
+	struct op *op = *state;
+	static const struct {
+		enum key_type type;
+		bool is_server;
+		uint32_t usage;
+	} rows[] = {
+		{ KEY_P256, true, KU_DIGITAL_SIGNATURE },
+		{ KEY_P384, true, KU_DIGITAL_SIGNATURE },
+		{ KEY_ED25519, true, KU_DIGITAL_SIGNATURE },
+		{ KEY_RSA2048, true, KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT },
+		{ KEY_RSA2048, false, KU_DIGITAL_SIGNATURE },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		AUTO(EVP_PKEY) *key = maker_key(rows[i].type);
+		struct tbs_plan plan = leaf_plan();
+		plan.spki = maker_spki(op, key);
+		plan.server_auth = rows[i].is_server;
+		plan.client_auth = true;
+		AUTO(X509) *certificate = build(op, &plan);
+		assert_int_equal(X509_get_key_usage(certificate), rows[i].usage);
+		assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(certificate), key), 1);
+	}
+}
+
+/* C1, C2, C4, V38 in one certificate, to the byte. */
+static void test_golden(void **state)
+{
+	struct op *op = *state;
+	struct tbs_plan plan = leaf_plan();
+	struct bytes tbs;
+	assert_ok(op, tbs_build(op, &plan, &tbs));
+	/* Encoded by another program, field by field, from RFC 5280 section 4.1. */
+	static const char golden[] =
+		"308201de" /* TBSCertificate */
+		"a003020102" /* [0] version 3 */
+		"0210400102030405060708090a0b0c0d0e0f" /* serial */
+		"300a06082a8648ce3d040302" /* ecdsa-with-SHA256 */
+		"300d310b300906035504030c024341" /* issuer CN=CA */
+		"301e170d3236313131383131303634305a170d3237303231363131303633395a" /* validity, 90 days less one second */
+		"30143112301006035504030c09612e6578616d706c65" /* subject CN=a.example */
+		"3059301306072a8648ce3d020106082a8648ce3d030107034200046b17d1f2e12c4247f8bce6e563a440f277037d812deb33" /* subjectPublicKeyInfo */
+		"a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+		"a382011730820113" /* [3] extensions */
+		"300e0603551d0f0101ff040403020780" /* keyUsage */
+		"30130603551d25040c300a06082b06010505070301" /* extendedKeyUsage */
+		"300c0603551d130101ff04023000" /* basicConstraints */
+		"301d0603551d0e04160414698bea63dc44a344663ff1429aea10842df27b6b" /* subjectKeyIdentifier */
+		"301f0603551d230418301680140102030405060708090a0b0c0d0e0f1011121314" /* authorityKeyIdentifier */
+		"305206082b0601050507010104463044301f06082b060105050730018613687474703a2f2f682f6f6373702f666978656430" /* authorityInfoAccess */
+		"2106082b060105050730028615687474703a2f2f682f63612f66697865642e636572"
+		"30210603551d11041a30188209612e6578616d706c65820b2a2e622e6578616d706c65" /* subjectAltName */
+		"30270603551d1f0420301e301ca01aa0188616687474703a2f2f682f63726c2f66697865642e63726c" /* cRLDistributionPoints */;
+	assert_string_equal(bytes_to_hex(op->arena, tbs), golden);
+}
+
+/* N10, C3: the second before and the first of 2050, 2038, the last second that can be said. */
+static void test_times(void **state)
+{
+	struct op *op = *state;
+	static const struct {
+		int64_t time_s;
+		int type;
+		const char *text;
+	} rows[] = {
+		{ 2147483648, V_ASN1_UTCTIME, "380119031408Z" },
+		{ 2524607999, V_ASN1_UTCTIME, "491231235959Z" },
+		{ 2524608000, V_ASN1_GENERALIZEDTIME, "20500101000000Z" },
+		{ 253402300799, V_ASN1_GENERALIZEDTIME, "99991231235959Z" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct tbs_plan plan = leaf_plan();
+		plan.not_after_s = rows[i].time_s;
+		AUTO(X509) *certificate = build(op, &plan);
+		const ASN1_TIME *time = X509_get0_notAfter(certificate);
+		assert_int_equal(ASN1_STRING_type(time), rows[i].type);
+		assert_string_equal((const char *)ASN1_STRING_get0_data(time), rows[i].text);
+	}
+}
+
+/* C4: each kind of issuing key. */
+static void test_algorithms(void **state)
+{
+	struct op *op = *state;
+	static const struct {
+		enum key_type type;
+		int nid;
+	} rows[] = {
+		{ KEY_P256, NID_ecdsa_with_SHA256 },	     { KEY_P384, NID_ecdsa_with_SHA384 },
+		{ KEY_RSA2048, NID_sha256WithRSAEncryption }, { KEY_RSA3072, NID_sha256WithRSAEncryption },
+		{ KEY_RSA4096, NID_sha256WithRSAEncryption }, { KEY_ED25519, NID_ED25519 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct tbs_plan plan = leaf_plan();
+		plan.signature_key = rows[i].type;
+		AUTO(X509) *certificate = build(op, &plan);
+		assert_int_equal(X509_get_signature_nid(certificate), rows[i].nid);
+		const X509_ALGOR *outer;
+		X509_get0_signature(NULL, &outer, certificate);
+		assert_int_equal(X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(certificate)), 0);
+	}
+}
+
+/* C16: 64 characters, not octets; UTF-8 or nothing. */
+static void test_names(void **state)
+{
+	struct op *op = *state;
+	struct bytes tbs;
+	static const struct {
+		const char *organization;
+		bool is_accepted;
+	} rows[] = {
+		{ "Example & Söhne, \"GmbH\" + Co.", true },
+		{ "例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例例", true }, /* 64 */
+		{ "𝄞", true },
+		{ "", false },
+		{ "12345678901234567890123456789012345678901234567890123456789012345", false }, /* 65 */
+		{ "line\nbreak", false },
+		{ "\x7f", false },
+		{ "\xc3", false },	       /* cut off */
+		{ "\xc0\xaf", false },	       /* overlong */
+		{ "\xe0\x80\xaf", false },
+		{ "\xed\xa0\x80", false },     /* a surrogate */
+		{ "\xf4\x90\x80\x80", false }, /* beyond U+10FFFF */
+		{ "\xff", false },
+		{ "\xc2\x85", false },	       /* NEL, a control */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct tbs_plan plan = ca_plan(TBS_ROOT);
+		plan.organization = rows[i].organization;
+		result r = tbs_build(op, &plan, &tbs);
+		if (r.err != (rows[i].is_accepted ? ERR_NONE : ERR_POLICY))
+			fail_msg("row %zu: %s", i, err_name(r.err));
+		op_clear_failure(op);
+	}
+}
+
+static void test_refused_plans(void **state)
+{
+	struct op *op = *state;
+	struct bytes tbs;
+	struct tbs_plan no_names = leaf_plan(), no_purpose = leaf_plan(), no_time = leaf_plan(), late = leaf_plan();
+	no_names.n_identifiers = 0; /* N12 */
+	assert_err(op, ERR_POLICY, tbs_build(op, &no_names, &tbs));
+	no_purpose.server_auth = false; /* C13 */
+	assert_err(op, ERR_POLICY, tbs_build(op, &no_purpose, &tbs));
+	no_time.not_after_s = no_time.not_before_s;
+	assert_err(op, ERR_POLICY, tbs_build(op, &no_time, &tbs));
+	late.not_after_s = 253402300800; /* year 10000 */
+	assert_err(op, ERR_POLICY, tbs_build(op, &late, &tbs));
+	struct tbs_plan nameless = ca_plan(TBS_ROOT), orphan = leaf_plan(), adopted = ca_plan(TBS_ROOT), no_key = leaf_plan();
+	nameless.organization = nameless.common_name = NULL; /* C2 */
+	assert_err(op, ERR_POLICY, tbs_build(op, &nameless, &tbs));
+	orphan.issuer = NULL;
+	assert_err(op, ERR_BUG, tbs_build(op, &orphan, &tbs));
+	adopted.issuer = &fixed_ca;
+	assert_err(op, ERR_BUG, tbs_build(op, &adopted, &tbs));
+	no_key.spki = BYTES_LITERAL("rubbish");
+	assert_err(op, ERR_BUG, tbs_build(op, &no_key, &tbs));
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+	return memcmp(a, b, SERIAL_SIZE);
+}
+
+/* V15: 100,000 serials, all different, 01 on top, each other bit about as often 0 as 1, no order in them. */
+static void test_serials(void **state)
+{
+	enum { N = 100000 };
+	struct op *op = *state;
+	struct serial *serials = arena_alloc_array(op->arena, N, sizeof *serials);
+	unsigned ones[8 * SERIAL_SIZE] = { 0 }, rises = 0;
+	for (unsigned i = 0; i < N; i++) {
+		serial_draw(&serials[i]);
+		assert_int_equal(serials[i].b[0] >> 6, 1);
+		for (unsigned bit = 0; bit < 8 * SERIAL_SIZE; bit++)
+			ones[bit] += serials[i].b[bit / 8] >> (7 - bit % 8) & 1;
+		rises += i > 0 && compare_serials(&serials[i - 1], &serials[i]) < 0;
+	}
+	/* Ten standard deviations of a fair coin. */
+	for (unsigned bit = 2; bit < 8 * SERIAL_SIZE; bit++)
+		assert_in_range(ones[bit], N / 2 - 1600, N / 2 + 1600);
+	assert_in_range(rises, N / 2 - 1600, N / 2 + 1600);
+	qsort(serials, N, sizeof *serials, compare_serials);
+	for (unsigned i = 1; i < N; i++)
+		assert_int_not_equal(compare_serials(&serials[i - 1], &serials[i]), 0);
+	assert_int_equal(strlen(serial_to_hex(op->arena, &serials[0])), 2 * SERIAL_SIZE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_leaf),	 TEST(test_leaf_without_subject), TEST(test_root),  TEST(test_intermediate),
+		TEST(test_responder), TEST(test_key_usage_by_key),	  TEST(test_golden), TEST(test_times),
+		TEST(test_algorithms), TEST(test_names),		  TEST(test_refused_plans), TEST(test_serials),
+	};
+	return RUN_TESTS(tests);
+}
