@@ -153,7 +153,7 @@ void steward_add_ca(struct steward *steward, struct authority *authority)
 {
 	const struct steward_task tasks[] = {
 		{ "crl", 10, 10, task_crl, authority },
-		{ "responders", 600, 600, task_responders, authority },
+		{ "responders", 10, 10, task_responders, authority },
 		{ "checkpoint", 5, 30, task_checkpoint, authority },
 		{ "recover", 60, 60, task_recover, authority },
 	};

@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# The processes under fire: killed, stopped, drained, refused by the token; and
+# who knows the PIN (V14; F1, F9, F10, F35; I3, I4).
+. "$CHANCERY_TOP/conformance/lib.sh" || exit 1
+setup
+cd "$T" || exit 1
+
+role_pid() { # ROLE: the child of the supervisor whose command line says so
+	local pid
+	for pid in $(pgrep -P "$SERVER"); do
+		if tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qx -- "$1"; then
+			echo "$pid"
+			return 0
+		fi
+	done
+	return 1
+}
+roles=(server courier signer-0 signer-1)
+all_roles_run() {
+	local role
+	for role in "${roles[@]}"; do role_pid "$role" >/dev/null || return 1; done
+	curl -fs "http://127.0.0.1:$HTTP/readyz"
+}
+log_from=0
+logged() { # PATTERN: since mark_log
+	tail -n "+$((log_from + 1))" server.log | grep -Eq -- "$1"
+}
+mark_log() { log_from=$(wc -l <server.log); }
+make_csr a a.t.test
+jq -n --rawfile csr a.csr '{csr: $csr}' >issue.json
+
+# issue_now FILE: one request of an operator at the socket; no falling back on a command that works without a server.
+issue_now() {
+	curl -fsS --max-time 40 --unix-socket "$CA/chancery.sock" -H 'Content-Type: application/json' --data-binary @issue.json \
+		-o "$1" http://localhost/api/v1/certificates/issue
+}
+
+check "all roles run" wait_for 10 all_roles_run
+for role in "${roles[@]}"; do
+	check "$role is a child of the supervisor" role_pid "$role"
+done
+
+# The PIN: in the signers and nowhere else (V14).
+pin=$(cat "$CA/pin")
+known_by() { # FILE…: whether one of them holds the PIN
+	cat "$@" 2>/dev/null | tr '\0' '\n' | grep -qF -- "$pin"
+}
+check "the search finds the PIN where it is" known_by "$CA/pin"
+for pid in "$SERVER" $(pgrep -P "$SERVER"); do
+	check_fails "no PIN in the arguments or the environment of $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-80)" \
+		known_by "/proc/$pid/cmdline" "/proc/$pid/environ"
+	check_says "it dumps no core" "^Max core file size +0 +0 " cat "/proc/$pid/limits"
+done
+memory_has_pin() { # PID: 0 yes, 1 no, 77 may not look
+	python3 - "$1" "$CA/pin" <<-'END'
+		import re, sys
+		pin = open(sys.argv[2], "rb").read().strip()
+		try:
+		    with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as mem:
+		        for line in maps:
+		            start, end, mode = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
+		            if mode.startswith("rw"):
+		                try:
+		                    mem.seek(int(start, 16))
+		                    if pin in mem.read(int(end, 16) - int(start, 16)): sys.exit(0)
+		                except (OSError, OverflowError, ValueError): pass
+		except PermissionError: sys.exit(77)
+		sys.exit(1)
+	END
+}
+for role in supervisor server courier; do
+	pid=$SERVER
+	[ "$role" = supervisor ] || pid=$(role_pid "$role")
+	memory_has_pin "$pid"
+	case $? in
+	1) ok "no PIN in the memory of $role" ;;
+	77) ok "no PIN in the memory of $role # SKIP its memory cannot be read here" ;;
+	*) not_ok "no PIN in the memory of $role" ;;
+	esac
+done
+
+# Killed: requests work again within 5 s, and the log says who died.
+for role in signer-0 signer-1 courier server; do
+	mark_log
+	pid=$(role_pid "$role")
+	kill -KILL "$pid"
+	check "after kill -9 of $role, requests work within 5 s" wait_for 5 issue_now "$role.json"
+	check "all roles run again" wait_for 10 all_roles_run
+	check "it is a new $role" test "$(role_pid "$role")" != "$pid"
+	check "the supervisor's log says who died" logged "\"supervisor\".*\"role.lost\".*$role ended \\(signal 9"
+done
+mark_log
+kill -KILL "$(role_pid signer-0)" "$(role_pid signer-1)" "$(role_pid courier)"
+check "after all but the server died, requests work within 5 s" wait_for 5 issue_now all.json
+check "all roles run again" wait_for 10 all_roles_run
+
+# Stopped: a signer that does not answer costs its requests a retry, and is replaced (F9).
+mark_log
+stopped=("$(role_pid signer-0)" "$(role_pid signer-1)")
+kill -STOP "${stopped[@]}"
+before=$SECONDS
+status=$(curl -s --max-time 60 --unix-socket "$CA/chancery.sock" -H 'Content-Type: application/json' \
+	--data-binary @issue.json -D heads.txt -o refusal.json -w '%{http_code}' http://localhost/api/v1/certificates/issue)
+took=$((SECONDS - before))
+check "a request to hanging signers is answered 503, retryable (got $status)" test "$status" -eq 503
+check_says "with Retry-After" "^Retry-After: [0-9]+" cat heads.txt
+check "in bounded time ($took s)" test "$took" -le 35
+check "the front answers meanwhile" curl -fs "http://127.0.0.1:$HTTP/healthz"
+check "then requests work within 5 s" wait_for 5 issue_now stopped.json
+check "the log says that they were recycled" wait_for 15 logged "role.recycled"
+are_gone() { ! kill -0 "${stopped[0]}" 2>/dev/null && ! kill -0 "${stopped[1]}" 2>/dev/null; }
+check "the stopped ones are gone" wait_for 15 are_gone
+check "all roles run again" wait_for 20 all_roles_run
+check "what was in doubt is settled: nothing stays intended" wait_for 65 sh -c \
+	"test \"\$(sqlite3 '$CA/chancery.db' \"SELECT count(*) FROM certificate WHERE status = 'intended'\")\" -eq 0"
+
+# Under load. Clients keep what they got; the store must know all of it (I3).
+mkdir got
+client() { # NUMBER: issues until told to stop
+	local i
+	for ((i = 0; ; i++)); do
+		[ ! -e got/stop ] || return 0
+		if issue_now "got/$1.$i.part" 2>/dev/null; then
+			mv "got/$1.$i.part" "got/$1.$i.json"
+		else
+			sleep 0.1
+		fi
+	done
+}
+start_clients() {
+	local i
+	rm -f got/stop
+	clients=()
+	for i in 1 2 3 4 5 6; do
+		client "$1$i" &
+		clients+=($!)
+	done
+}
+stop_clients() {
+	touch got/stop
+	wait "${clients[@]}"
+}
+all_known() { # every certificate that a client holds is in the store, as issued
+	local known
+	cat got/*.json | jq -r .serial | sort >serials.got
+	sqlite3 "$CA/chancery.db" "SELECT serial FROM certificate WHERE status = 'issued'" | sort >serials.known
+	known=$(comm -23 serials.got serials.known)
+	[ -s serials.got ] && [ -z "$known" ] && [ -z "$(uniq -d serials.got)" ]
+}
+got() { find got -name '*.json' | wc -l; }
+
+start_clients kill
+for _ in 1 2 3; do
+	sleep 1
+	kill -KILL "$(role_pid server)"
+	wait_for 8 all_roles_run
+done
+count=$(got)
+check "after three kills of the server under load clients go on" wait_for 5 sh -c \
+	"test \"\$(find got -name '*.json' | wc -l)\" -gt $count"
+stop_clients
+check "every certificate that a client got is in the store ($(got))" all_known
+check "what was in doubt is settled" wait_for 65 sh -c \
+	"test \"\$(sqlite3 '$CA/chancery.db' \"SELECT count(*) FROM certificate WHERE status = 'intended'\")\" -eq 0"
+check "orphaned serials are revoked" test "$(sqlite3 "$CA/chancery.db" "SELECT count(*) FROM certificate
+	LEFT JOIN revocation USING (serial) WHERE status = 'orphaned' AND revoked_s IS NULL")" -eq 0
+
+# SIGTERM: what is under way is finished and recorded (F35).
+count=$(got)
+start_clients term
+sleep 1.5
+before=$SECONDS
+stop_server
+status=$?
+check "SIGTERM under load ends with status 0" test "$status" -eq 0
+check "within the time for it" test $((SECONDS - before)) -le 35
+stop_clients
+check "clients had certificates up to then ($(got))" test "$(got)" -gt "$count"
+check "every certificate that a client got is in the store" all_known
+check "nothing stays intended" test \
+	"$(sqlite3 "$CA/chancery.db" "SELECT count(*) FROM certificate WHERE status = 'intended'")" -eq 0
+check "no process is left" test -z "$(pgrep -f -- "$CA" | grep -v "^$$\$")"
+check "the log proves all of it" "$CHANCERY" audit verify --dir "$CA"
+
+# A wrong PIN ends the service after one attempt (F10).
+proxy=$(dirname "$CHANCERY")/tests/fault/p11proxy.so
+[ -f "$proxy" ] || make -s -C "$(dirname "$CHANCERY")" tests/fault/p11proxy.so >/dev/null 2>&1
+export P11PROXY_MODULE=/usr/lib/softhsm/libsofthsm2.so P11PROXY_TRACE=$T/trace
+cp -a "$CA" wrong
+sed -i "s,^  module:.*,  module: \"$proxy\"," wrong/chancery.yaml
+echo 87654321 >wrong/pin
+timeout 30 "$CHANCERY" serve --dir wrong 2>wrong.log
+check "a wrong PIN ends serve with status 1" test $? -eq 1
+check_says "it says what is wrong and where" "PIN in .*wrong/pin" cat wrong.log
+check "C_Login was called once" test "$(grep -c ' C_Login ' trace)" -eq 1
+check_fails "the wrong PIN is not in the log either" grep -F 87654321 wrong.log
+
+# Nothing of all this wrote the PIN down.
+check_fails "no PIN in the logs" known_by server.log wrong.log init.log dns.log
+check_fails "no PIN in the store" known_by "$CA"/chancery.db*
+check_fails "no PIN in the export of the log" sh -c '"$0" audit export --dir "$1" | grep -F -- "$2"' "$CHANCERY" "$CA" "$pin"
+check_fails "no PIN in the configuration or what doctor says" sh -c '"$0" doctor --json --dir "$1" | cat - "$1/chancery.yaml" |
+	grep -F -- "$2"' "$CHANCERY" "$CA" "$pin"
+done_testing
