@@ -253,6 +253,21 @@ static void wait_for_stop(struct server *server)
 	log_info(NULL, "server.draining", "finishing what is under way");
 }
 
+/* The server writes in its folder, and where a SQLite file of its own choice lies. */
+static result enter_sandbox(struct op *op, const struct config *config)
+{
+	static const char sqlite[] = "sqlite:";
+	const char *folders[] = { config->dir, NULL, NULL };
+	if (text_has_prefix(config->store, sqlite)) {
+		char *folder = arena_text(op->arena, config->store + strlen(sqlite)), *slash = strrchr(folder, '/');
+		if (slash != NULL && slash != folder) {
+			*slash = '\0';
+			folders[1] = folder;
+		}
+	}
+	return sandbox_enter(op, SANDBOX_SERVER, folders);
+}
+
 int server_main(const char *dir)
 {
 	struct server server = { .dir = dir, .stop_fd = eventfd(0, EFD_CLOEXEC), .peers_mutex = PTHREAD_MUTEX_INITIALIZER };
@@ -269,7 +284,7 @@ int server_main(const char *dir)
 		r = lock_take(op, dir, &lock);
 	}
 	if (r.err == ERR_NONE) /* before the first thread: Landlock binds a thread and those it makes */
-		r = sandbox_enter(op, SANDBOX_SERVER, dir);
+		r = enter_sandbox(op, server.config);
 	if (r.err == ERR_NONE) {
 		connect_peers(&server);
 		r = start(op, &server);

@@ -141,13 +141,13 @@ static void raise_descriptor_limit(unsigned n_resolvers)
 }
 
 /* What reads files comes before the sandbox: configuration, resolvers, OpenSSL's settings. */
-static result run(struct op *op, const struct config *config, const char *dir)
+static result run(struct op *op, const struct config *config)
 {
 	struct line line = { 0 };
 	result r = line_open(op, ROLE_FD, config, &courier_tuning_default, &line);
 
 	if (r.err == ERR_NONE)
-		r = sandbox_enter(op, SANDBOX_COURIER, dir);
+		r = sandbox_enter(op, SANDBOX_COURIER, NULL);
 	if (r.err == ERR_NONE) {
 		log_info(op, "courier.up", "probes go to port %u", config->validation.http_port);
 		line_run(&line);
@@ -169,7 +169,7 @@ int courier_main(const char *dir)
 		if (log_parse_level(config->log_level, &level))
 			log_set_level(level);
 		raise_descriptor_limit(config->validation.resolvers.n);
-		r = run(op, config, dir);
+		r = run(op, config);
 		config_free(&config);
 	}
 	if (r.err != ERR_NONE)

@@ -41,7 +41,10 @@ void role_set_binary(const char *path);
 enum sandbox_kind {
 	SANDBOX_SIGNER,  /* the module may need files, sockets to its HSM, threads: keep those, drop exec, ptrace, new namespaces */
 	SANDBOX_COURIER, /* network; no files but resolver and CA bundle (Landlock where the kernel has it), no exec */
-	SANDBOX_SERVER   /* files of DIR, sockets; no exec, no ptrace */
+	SANDBOX_SERVER   /* writes below `folders` only, sockets; no exec, no ptrace */
 };
-/* seccomp (libseccomp) and Landlock. A kernel without them is logged, not fatal. */
-result sandbox_enter(struct op *op, enum sandbox_kind kind, const char *dir);
+/*
+ * seccomp (libseccomp) and Landlock. A kernel without them is logged, not fatal.
+ * `folders` ends with NULL; the other kinds take no notice of it.
+ */
+result sandbox_enter(struct op *op, enum sandbox_kind kind, const char *const *folders);

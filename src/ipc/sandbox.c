@@ -120,12 +120,15 @@ static bool allow_courier(int ruleset)
 }
 
 /* Reading is not restricted at all; see enter_landlock(). */
-static bool allow_server(int ruleset, const char *dir)
+static bool allow_server(int ruleset, const char *const *folders)
 {
-	return allow_below(ruleset, dir, WRITES) && allow_below(ruleset, "/dev/null", LANDLOCK_ACCESS_FS_WRITE_FILE);
+	for (size_t i = 0; folders[i] != NULL; i++)
+		if (!allow_below(ruleset, folders[i], WRITES))
+			return false;
+	return allow_below(ruleset, "/dev/null", LANDLOCK_ACCESS_FS_WRITE_FILE);
 }
 
-static const char *enter_landlock(enum sandbox_kind kind, const char *dir)
+static const char *enter_landlock(enum sandbox_kind kind, const char *const *folders)
 {
 	if (kind == SANDBOX_SIGNER) /* modules keep their tokens, logs and sockets where they like */
 		return NULL;
@@ -136,7 +139,7 @@ static const char *enter_landlock(enum sandbox_kind kind, const char *dir)
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled.handled_access_fs), 0);
 	if (ruleset < 0)
 		return "Landlock";
-	bool is_entered_now = (kind == SANDBOX_COURIER ? allow_courier(ruleset) : allow_server(ruleset, dir)) &&
+	bool is_entered_now = (kind == SANDBOX_COURIER ? allow_courier(ruleset) : allow_server(ruleset, folders)) &&
 			      syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	int kept_errno = errno;
 	close(ruleset);
@@ -144,12 +147,12 @@ static const char *enter_landlock(enum sandbox_kind kind, const char *dir)
 	return is_entered_now ? NULL : "Landlock";
 }
 
-result sandbox_enter(struct op *op, enum sandbox_kind kind, const char *dir)
+result sandbox_enter(struct op *op, enum sandbox_kind kind, const char *const *folders)
 {
 	/* The one thing that every kernel since 3.5 can do, and that both others need. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return FAIL(op, ERR_BACKEND, "PR_SET_NO_NEW_PRIVS: %s", strerrordesc_np(errno));
-	const char *failed = enter_landlock(kind, dir);
+	const char *failed = enter_landlock(kind, folders);
 	if (failed != NULL)
 		log_info(op, "sandbox.partial", "this kernel gives no %s (%s); going on without", failed,
 			 strerrordesc_np(errno));

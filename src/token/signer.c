@@ -118,7 +118,7 @@ static result set_up(struct op *op, const char *dir, struct session **session, b
 	config_free(&config);
 	TRY(r);
 	/* After the log-in: modules may start helpers of their own while they set up. */
-	return sandbox_enter(op, SANDBOX_SIGNER, dir);
+	return sandbox_enter(op, SANDBOX_SIGNER, NULL);
 }
 
 int signer_main(const char *name, const char *dir)

@@ -30,7 +30,7 @@ static void inside(enum sandbox_kind kind, const char *dir, int (*attempt)(const
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		struct op *op = op_new();
-		int entered = sandbox_enter(op, kind, dir).err == ERR_NONE ? attempt(dir) : 255;
+		int entered = sandbox_enter(op, kind, (const char *const[]){ dir, NULL }).err == ERR_NONE ? attempt(dir) : 255;
 		_exit(entered);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
