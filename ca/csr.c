@@ -1,7 +1,6 @@
 /*
- * Requests from outside (RFC 2986). The bytes pass a DER gate of our own, our
- * reader takes them apart, and OpenSSL only verifies the proof of possession,
- * over the very bytes that were read.
+ * Requests from outside (RFC 2986). The bytes pass a DER gate of our own and our
+ * reader takes them apart; OpenSSL sees numbers of a key, and a signature.
  */
 #include "ca/csr.h"
 
@@ -14,16 +13,20 @@
 #include "ca/csr_names.h"
 #include "ca/der.h"
 #include "ca/key_check.h"
+#include "ca/public_key.h"
 
-/* CertificationRequestInfo, taken apart. */
-struct request_info {
+/* CertificationRequest, taken apart. */
+struct request {
+	struct bytes info;       /* whole: what is signed */
 	struct bytes subject;    /* content of the Name */
 	struct bytes spki;       /* whole */
 	struct bytes attributes; /* content of [0] */
+	struct bytes algorithm;  /* content */
+	struct bytes signature;  /* content of the BIT STRING behind its first octet */
 };
 
 /* CertificationRequestInfo ::= SEQUENCE { version, subject Name, subjectPKInfo, attributes [0] } */
-static result split_info(struct op *op, struct bytes info, struct request_info *out)
+static result split_info(struct op *op, struct bytes info, struct request *out)
 {
 	struct bytes version;
 	struct der_value spki;
@@ -40,66 +43,102 @@ static result split_info(struct op *op, struct bytes info, struct request_info *
 }
 
 /* CertificationRequest ::= SEQUENCE { info, signatureAlgorithm, signature BIT STRING } */
-static result split_request(struct op *op, struct bytes der, struct request_info *out)
+static result split(struct op *op, struct bytes der, struct request *out)
 {
-	struct bytes request, info, algorithm, signature;
+	struct bytes fields, bits;
+	struct der_value info;
 	if (!der_is_strict(der))
 		return FAIL(op, ERR_MALFORMED, "the CSR is not one value in strict DER (X.690): BER, or bytes behind its end");
-	if (!der_take(&der, DER_SEQUENCE, &request) || !der_take(&request, DER_SEQUENCE, &info) ||
-	    !der_take(&request, DER_SEQUENCE, &algorithm) || !der_take(&request, DER_BIT_STRING, &signature) ||
-	    request.n != 0)
+	if (!der_take(&der, DER_SEQUENCE, &fields) || !der_next(&fields, &info) || info.tag != DER_SEQUENCE ||
+	    !der_take(&fields, DER_SEQUENCE, &out->algorithm) || !der_take(&fields, DER_BIT_STRING, &bits) ||
+	    fields.n != 0 || bits.n < 2 || bits.p[0] != 0)
 		return FAIL(op, ERR_MALFORMED, "the CSR is not a PKCS #10 request");
-	return split_info(op, info, out);
+	out->info = info.whole;
+	out->signature = (struct bytes){ bits.p + 1, bits.n - 1 };
+	return split_info(op, info.content, out);
 }
 
-static bool is_strong_signature(int nid)
+/* RFC 5758 section 3.2, RFC 4055 section 5, RFC 8410 section 3. */
+static const struct signature_algorithm {
+	struct bytes oid;
+	const char *key, *digest;
+} signature_algorithms[] = {
+	{ BYTES_LITERAL("\x2a\x86\x48\xce\x3d\x04\x03\x02"), "EC", "SHA256" },
+	{ BYTES_LITERAL("\x2a\x86\x48\xce\x3d\x04\x03\x03"), "EC", "SHA384" },
+	{ BYTES_LITERAL("\x2a\x86\x48\xce\x3d\x04\x03\x04"), "EC", "SHA512" },
+	{ BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"), "RSA", "SHA256" },
+	{ BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"), "RSA", "SHA384" },
+	{ BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"), "RSA", "SHA512" },
+	{ BYTES_LITERAL("\x2b\x65\x70"), "ED25519", NULL },
+};
+
+/* Parameters are absent; with RSA they may be NULL, and both have to be taken (RFC 4055 section 5). */
+static const struct signature_algorithm *algorithm_find(struct bytes algorithm)
 {
-	static const int allowed[] = { NID_ecdsa_with_SHA256,	    NID_ecdsa_with_SHA384,	 NID_ecdsa_with_SHA512,
-				       NID_sha256WithRSAEncryption, NID_sha384WithRSAEncryption, NID_sha512WithRSAEncryption,
-				       NID_ED25519 };
-	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
-		if (allowed[i] == nid)
-			return true;
+	struct bytes oid;
+	if (!der_take(&algorithm, DER_OID, &oid))
+		return NULL;
+	for (size_t i = 0; i < sizeof signature_algorithms / sizeof *signature_algorithms; i++) {
+		const struct signature_algorithm *known = &signature_algorithms[i];
+		if (!bytes_equal(known->oid, oid))
+			continue;
+		bool has_null = bytes_equal(algorithm, BYTES_LITERAL("\x05\x00"));
+		return algorithm.n == 0 || (has_null && text_equal(known->key, "RSA")) ? known : NULL;
 	}
-	return false;
+	return NULL;
 }
 
-/* The requester holds the private key: RFC 2986 section 3, the signature over the info. */
-static result check_possession(struct op *op, struct bytes der)
+/* The name of an algorithm that is refused, for people. */
+static const char *algorithm_name(struct bytes algorithm)
 {
-	const uint8_t *p = der.p;
-	AUTO(X509_REQ) *request = d2i_X509_REQ(NULL, &p, (long)der.n);
-	if (request == NULL || p != der.p + der.n)
-		return FAIL(op, ERR_MALFORMED, "the CSR is not a PKCS #10 request");
-	int nid = X509_REQ_get_signature_nid(request);
-	if (!is_strong_signature(nid))
+	struct der_value oid;
+	if (!der_next(&algorithm, &oid))
+		return "no algorithm";
+	const uint8_t *p = oid.whole.p;
+	AUTO(ASN1_OBJECT) *object = d2i_ASN1_OBJECT(NULL, &p, (long)oid.whole.n);
+	int nid = object != NULL ? OBJ_obj2nid(object) : NID_undef;
+	return nid == NID_undef ? "an unknown algorithm" : OBJ_nid2sn(nid);
+}
+
+/* The requester holds the private key: RFC 2986 section 3, the signature over the very bytes that were read. */
+static result check_possession(struct op *op, const struct request *request, EVP_PKEY *key)
+{
+	const struct signature_algorithm *algorithm = algorithm_find(request->algorithm);
+	if (algorithm == NULL)
 		return FAIL(op, ERR_POLICY, "the CSR is signed with %s: use SHA-256, SHA-384 or SHA-512 with ECDSA or RSA "
 					    "(PKCS #1 v1.5), or Ed25519",
-			    nid == NID_undef ? "an unknown algorithm" : OBJ_nid2sn(nid));
-	EVP_PKEY *key = X509_REQ_get0_pubkey(request);
-	if (key == NULL || X509_REQ_verify(request, key) != 1)
+			    algorithm_name(request->algorithm));
+	const EVP_MD *digest = algorithm->digest != NULL ? EVP_get_digestbyname(algorithm->digest) : NULL;
+	AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
+	bool is_right = EVP_PKEY_is_a(key, algorithm->key) && context != NULL &&
+			EVP_DigestVerifyInit(context, NULL, digest, NULL, key) == 1 &&
+			EVP_DigestVerify(context, request->signature.p, request->signature.n, request->info.p,
+					 request->info.n) == 1;
+	if (!is_right)
 		return FAIL(op, ERR_MALFORMED, "the CSR's signature does not verify with its own key");
 	return OK;
 }
 
 result csr_parse(struct op *op, struct bytes der, struct csr *out)
 {
-	struct request_info info;
+	struct request request;
 	struct csr_names names;
+	AUTO(EVP_PKEY) *key = NULL;
 	if (der.n > LIMIT_CSR_BYTES)
 		return FAIL(op, ERR_MALFORMED, "the CSR has %zu bytes; %d are allowed", der.n, LIMIT_CSR_BYTES);
-	TRY(split_request(op, der, &info));
+	TRY(split(op, der, &request));
 	csr_names_init(op, &names);
-	TRY(csr_names_from_subject(op, info.subject, &names));
-	TRY(csr_names_from_attributes(op, info.attributes, &names));
+	TRY(csr_names_from_subject(op, request.subject, &names));
+	TRY(csr_names_from_attributes(op, request.attributes, &names));
 	*out = (struct csr){ 0 };
-	TRY(key_check_spki(op, info.spki, &out->key_type));
-	TRY(check_possession(op, der)); /* last: it costs the most */
+	TRY(public_key_decode(op, request.spki, &key));
+	TRY(key_check(op, key, &out->key_type));
+	TRY(check_possession(op, &request, key)); /* last: it costs the most */
 
 	uint8_t *hash = arena_alloc(op->arena, SHA256_SIZE);
 	bytes_sha256(der, hash);
 	out->hash = (struct bytes){ hash, SHA256_SIZE };
-	out->spki = arena_bytes(op->arena, info.spki);
+	out->spki = arena_bytes(op->arena, request.spki);
 	out->common_name = names.common_name;
 	out->identifiers = names.identifiers;
 	out->n_identifiers = names.n;

@@ -1,78 +1,21 @@
 /*
- * Keys that come from outside (rows N6, W8, W10). Three gates, in this order:
- * the AlgorithmIdentifier is one of a short list, byte for byte, so that
- * explicit curve parameters, PSS restrictions and odd encodings end here; then
- * OpenSSL parses, and what it parsed encodes to the same bytes; then arithmetic.
+ * Keys that come from outside (rows N6, W8, W10): what public_key.h decodes, or
+ * what an account brought as a JWK, and then arithmetic. Factors are in
+ * rsa_weakness.c, points of Ed25519 in ed25519_point.c.
  */
 #include "ca/key_check.h"
 
 #include <openssl/core_names.h>
-#include <openssl/x509.h>
-#include <string.h>
 
-#include "base/limits.h"
 #include "base/openssl_auto.h"
 #include "base/text.h"
-#include "ca/der.h"
 #include "ca/ed25519_point.h"
-
-/* RFC 3279 section 2.3.1, RFC 5480 section 2.1.1 (namedCurve only), RFC 8410 section 3. */
-static const struct algorithm {
-	const char *name;
-	struct bytes der;
-	size_t point; /* octets of an uncompressed point, 0 for others */
-} algorithms[] = {
-	{ "RSA", BYTES_LITERAL("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"), 0 },
-	{ "P-256", BYTES_LITERAL("\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), 65 },
-	{ "P-384", BYTES_LITERAL("\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22"), 97 },
-	{ "Ed25519", BYTES_LITERAL("\x30\x05\x06\x03\x2b\x65\x70"), 0 },
-};
-
-static const struct algorithm *algorithm_find(struct bytes der)
-{
-	for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
-		if (bytes_equal(algorithms[i].der, der))
-			return &algorithms[i];
-	}
-	return NULL;
-}
-
-static result check_structure(struct op *op, struct bytes spki)
-{
-	struct bytes in = spki, key;
-	struct der_value sequence, algorithm;
-	if (!der_is_strict(spki) || !der_next(&in, &sequence) || sequence.tag != DER_SEQUENCE)
-		return FAIL(op, ERR_MALFORMED, "the public key is not a DER SubjectPublicKeyInfo");
-	in = sequence.content;
-	if (!der_next(&in, &algorithm) || algorithm.tag != DER_SEQUENCE || !der_take(&in, DER_BIT_STRING, &key) ||
-	    in.n != 0)
-		return FAIL(op, ERR_MALFORMED, "the public key is not a DER SubjectPublicKeyInfo");
-	const struct algorithm *known = algorithm_find(algorithm.whole);
-	if (known == NULL)
-		return FAIL(op, ERR_POLICY,
-			    "the public key is of a type that is not accepted: use RSA, a named curve P-256 or P-384, "
-			    "or Ed25519");
-	if (key.n < 2 || key.p[0] != 0)
-		return FAIL(op, ERR_MALFORMED, "the public key's BIT STRING does not hold whole octets");
-	/* RFC 5480 section 2.2: 04 is uncompressed; 02 and 03 are compressed, 00 alone is infinity. */
-	if (known->point != 0 && (key.n != 1 + known->point || key.p[1] != 0x04))
-		return FAIL(op, ERR_POLICY, "the %s public key is not an uncompressed point", known->name);
-	return OK;
-}
+#include "ca/public_key.h"
 
 result key_check_spki(struct op *op, struct bytes spki, enum key_type *type)
 {
-	TRY(check_structure(op, spki));
-	const uint8_t *p = spki.p;
-	AUTO(EVP_PKEY) *key = d2i_PUBKEY(NULL, &p, (long)spki.n);
-	if (key == NULL || p != spki.p + spki.n)
-		return FAIL(op, ERR_MALFORMED, "the public key is damaged: it is no key, or a point off its curve");
-	uint8_t *again = NULL;
-	int n = i2d_PUBKEY(key, &again);
-	bool is_same = n > 0 && bytes_equal((struct bytes){ again, (size_t)n }, spki);
-	OPENSSL_free(again);
-	if (!is_same)
-		return FAIL(op, ERR_MALFORMED, "the public key is not in canonical DER");
+	AUTO(EVP_PKEY) *key = NULL;
+	TRY(public_key_decode(op, spki, &key));
 	return key_check(op, key, type);
 }
 

@@ -10,8 +10,8 @@
 #include "base/config.h"
 
 /*
- * DER SubjectPublicKeyInfo from outside, exact (no trailing bytes) and
- * re-encodable to the same bytes. ERR_MALFORMED or ERR_POLICY with the reason.
+ * DER SubjectPublicKeyInfo from outside, in the one encoding that its key has
+ * (public_key.h). ERR_MALFORMED or ERR_POLICY with the reason.
  */
 result key_check_spki(struct op *op, struct bytes spki, enum key_type *type);
 /* The same for a key that was parsed already (account keys). */

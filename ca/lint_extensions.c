@@ -6,18 +6,18 @@
  */
 #include "ca/lint_extensions.h"
 
-#include <string.h>
-
 #include "base/limits.h"
 #include "base/openssl_auto.h"
 #include "ca/der.h"
 #include "ca/lint_rule.h"
 
+AUTO_DEFINE(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free);
+
 /* One extension as it stands in the certificate, and what it is held against. */
 struct subject {
 	const struct tbs_plan *plan;
-	X509 *certificate;
-	struct bytes value; /* content of extnValue */
+	X509_EXTENSION *extension; /* as OpenSSL reads it */
+	struct bytes value;        /* content of extnValue */
 };
 
 typedef result check_value(struct op *op, const struct subject *s);
@@ -43,13 +43,23 @@ static result check_basic_constraints(struct op *op, const struct subject *s)
 	return lint_rule(op, is_planned, "C10", "the path length is the plan's");
 }
 
-static uint32_t expected_key_usage(const struct subject *s)
+/* SubjectPublicKeyInfo with rsaEncryption. */
+static bool has_rsa_key(struct bytes spki)
 {
-	if (is_ca(s->plan))
-		return KU_KEY_CERT_SIGN | KU_CRL_SIGN;
-	bool is_rsa = EVP_PKEY_is_a(X509_get0_pubkey(s->certificate), "RSA");
-	bool is_server = s->plan->kind == TBS_LEAF && s->plan->server_auth;
-	return is_rsa && is_server ? KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE;
+	struct bytes algorithm, oid;
+	return der_take(&spki, DER_SEQUENCE, &spki) && der_take(&spki, DER_SEQUENCE, &algorithm) &&
+	       der_take(&algorithm, DER_OID, &oid) && bytes_equal(oid, BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"));
+}
+
+/* Bits by their numbers in section 4.2.1.3. */
+enum { DIGITAL_SIGNATURE = 1 << 0, KEY_ENCIPHERMENT = 1 << 2, KEY_CERT_SIGN = 1 << 5, CRL_SIGN = 1 << 6 };
+
+static unsigned expected_key_usage(const struct tbs_plan *plan)
+{
+	if (is_ca(plan))
+		return KEY_CERT_SIGN | CRL_SIGN;
+	bool is_server = plan->kind == TBS_LEAF && plan->server_auth;
+	return is_server && has_rsa_key(plan->spki) ? DIGITAL_SIGNATURE | KEY_ENCIPHERMENT : DIGITAL_SIGNATURE;
 }
 
 static result check_key_usage(struct op *op, const struct subject *s)
@@ -59,34 +69,59 @@ static result check_key_usage(struct op *op, const struct subject *s)
 	bool is_minimal = der_take(&in, DER_BIT_STRING, &bits) && in.n == 0 && bits.n > 1 &&
 			  (bits.p[bits.n - 1] >> bits.p[0] & 1) == 1;
 	TRY(lint_rule(op, is_minimal, "C8", "keyUsage has no trailing zeros"));
-	return lint_rule(op, X509_get_key_usage(s->certificate) == expected_key_usage(s), "C8",
-			 "keyUsage is what this kind of certificate and key has");
+	AUTO(ASN1_BIT_STRING) *usage = X509V3_EXT_d2i(s->extension);
+	unsigned found = 0;
+	for (int i = 0; usage != NULL && i < 16; i++)
+		found |= ASN1_BIT_STRING_get_bit(usage, i) ? 1u << i : 0;
+	return lint_rule(op, found == expected_key_usage(s->plan), "C8", "keyUsage is what this kind of certificate and key has");
+}
+
+enum { SERVER_AUTH = 1, CLIENT_AUTH = 2, OCSP_SIGN = 4 };
+
+static unsigned purpose_of(const ASN1_OBJECT *oid)
+{
+	switch (OBJ_obj2nid(oid)) {
+	case NID_server_auth:
+		return SERVER_AUTH;
+	case NID_client_auth:
+		return CLIENT_AUTH;
+	case NID_OCSP_sign:
+		return OCSP_SIGN;
+	default:
+		return 0;
+	}
+}
+
+static unsigned expected_purposes(const struct tbs_plan *plan)
+{
+	if (plan->kind == TBS_OCSP_RESPONDER)
+		return OCSP_SIGN;
+	return (plan->server_auth ? SERVER_AUTH : 0) | (plan->client_auth ? CLIENT_AUTH : 0);
 }
 
 static result check_extended_key_usage(struct op *op, const struct subject *s)
 {
-	bool is_responder = s->plan->kind == TBS_OCSP_RESPONDER;
-	uint32_t expected = is_responder ? XKU_OCSP_SIGN : 0;
-	expected |= !is_responder && s->plan->server_auth ? XKU_SSL_SERVER : 0;
-	expected |= !is_responder && s->plan->client_auth ? XKU_SSL_CLIENT : 0;
-	struct bytes list = s->value, oid;
-	int purposes = 0;
-	bool is_read = der_take(&list, DER_SEQUENCE, &list);
-	for (; is_read && list.n > 0; purposes++)
-		is_read = der_take(&list, DER_OID, &oid);
-	TRY(lint_rule(op, is_read && expected != 0, "C13", "extendedKeyUsage lists purposes"));
-	TRY(lint_rule(op, X509_get_extended_key_usage(s->certificate) == expected, "C13", "the purposes are the plan's"));
-	return lint_rule(op, purposes == __builtin_popcount(expected), "C13", "no purpose besides them, none twice");
+	AUTO(EXTENDED_KEY_USAGE) *list = X509V3_EXT_d2i(s->extension);
+	unsigned found = 0;
+	TRY(lint_rule(op, list != NULL && sk_ASN1_OBJECT_num(list) > 0, "C13", "extendedKeyUsage lists purposes"));
+	for (int i = 0; i < sk_ASN1_OBJECT_num(list); i++) {
+		unsigned purpose = purpose_of(sk_ASN1_OBJECT_value(list, i));
+		TRY(lint_rule(op, purpose != 0 && (found & purpose) == 0, "C13", "no purpose is foreign, none there twice"));
+		found |= purpose;
+	}
+	return lint_rule(op, found == expected_purposes(s->plan), "C13", "the purposes are the plan's");
 }
 
 static result check_subject_key_identifier(struct op *op, const struct subject *s)
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	struct bytes in = s->value, identifier;
+	uint8_t digest[SHA256_SIZE];
+	struct bytes in = s->value, identifier, spki = s->plan->spki, key;
+	struct der_value algorithm;
 	TRY(lint_rule(op, der_take(&in, DER_OCTET_STRING, &identifier) && in.n == 0, "C7", "the SKI is an OCTET STRING"));
-	if (X509_pubkey_digest(s->certificate, EVP_sha256(), digest, &n) != 1)
-		return FAIL(op, ERR_BUG, "the public key cannot be hashed");
+	bool has_key = der_take(&spki, DER_SEQUENCE, &spki) && der_next(&spki, &algorithm) &&
+		       der_take(&spki, DER_BIT_STRING, &key) && key.n > 1;
+	TRY(lint_rule(op, has_key, "C7", "the public key is a SubjectPublicKeyInfo"));
+	bytes_sha256((struct bytes){ key.p + 1, key.n - 1 }, digest);
 	return lint_rule(op, bytes_equal(identifier, (struct bytes){ digest, 20 }), "C7",
 			 "the SKI is made from the key (RFC 7093 method 1)");
 }
@@ -259,32 +294,31 @@ static const struct rule *rule_find(const ASN1_OBJECT *oid)
 	return NULL;
 }
 
-static result check_is_due(struct op *op, const struct tbs_plan *plan, const X509 *certificate, int at)
+static result check_is_due(struct op *op, const struct tbs_plan *plan, const X509_EXTENSIONS *list, int at)
 {
-	const struct rule *rule = rule_find(X509_EXTENSION_get_object(X509_get_ext(certificate, at)));
+	const struct rule *rule = rule_find(X509_EXTENSION_get_object(X509v3_get_ext(list, at)));
 	TRY(lint_rule(op, rule != NULL && rule->is_due(plan), "C5", "there is no extension that this kind has no use for"));
-	return lint_rule(op, X509_get_ext_by_NID(certificate, rule->nid, at) < 0, "C5", "no extension is there twice");
+	return lint_rule(op, X509v3_get_ext_by_NID(list, rule->nid, at) < 0, "C5", "no extension is there twice");
 }
 
-static result check_extension(struct op *op, const struct tbs_plan *plan, X509 *certificate, int at)
+static result check_extension(struct op *op, const struct tbs_plan *plan, X509_EXTENSION *extension)
 {
-	X509_EXTENSION *extension = X509_get_ext(certificate, at);
 	const struct rule *rule = rule_find(X509_EXTENSION_get_object(extension));
 	TRY(lint_rule(op, X509_EXTENSION_get_critical(extension) == rule->is_critical(plan), rule->row,
 		      "an extension is critical exactly when it has to be"));
 	const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
-	struct subject subject = { plan, certificate,
+	struct subject subject = { plan, extension,
 				   { ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value) } };
 	TRY(lint_rule(op, der_is_strict(subject.value), rule->row, "an extension's value is strict DER"));
 	return rule->check(op, &subject);
 }
 
 /* What OpenSSL forgives: an empty list, a critical FALSE that is written out. */
-static result check_encoding(struct op *op, struct bytes tagged)
+static result check_encoding(struct op *op, struct bytes list)
 {
-	struct bytes list, extension, oid, critical, value;
-	bool is_list = der_take(&tagged, DER_SEQUENCE, &list) && tagged.n == 0 && list.n > 0;
-	TRY(lint_rule(op, is_list, "C5", "[3] holds one list of extensions"));
+	struct bytes extension, oid, critical, value;
+	bool is_list = der_take(&list, DER_SEQUENCE, &list) && list.n > 0;
+	TRY(lint_rule(op, is_list, "C5", "[3] holds a list of extensions"));
 	while (list.n > 0) {
 		bool is_extension = der_take(&list, DER_SEQUENCE, &extension) && der_take(&extension, DER_OID, &oid);
 		if (is_extension && der_take(&extension, DER_BOOLEAN, &critical))
@@ -295,15 +329,25 @@ static result check_encoding(struct op *op, struct bytes tagged)
 	return OK;
 }
 
-result lint_extensions(struct op *op, const struct tbs_plan *plan, X509 *certificate, struct bytes extensions)
+static void free_list(X509_EXTENSIONS *list)
+{
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+}
+
+AUTO_DEFINE(X509_EXTENSIONS, free_list);
+
+result lint_extensions(struct op *op, const struct tbs_plan *plan, struct bytes extensions)
 {
 	TRY(check_encoding(op, extensions));
-	for (int i = 0; i < X509_get_ext_count(certificate); i++)
-		TRY(check_is_due(op, plan, certificate, i));
-	for (int i = 0; i < X509_get_ext_count(certificate); i++)
-		TRY(check_extension(op, plan, certificate, i));
+	const uint8_t *p = extensions.p;
+	AUTO(X509_EXTENSIONS) *list = d2i_X509_EXTENSIONS(NULL, &p, (long)extensions.n);
+	TRY(lint_rule(op, list != NULL && p == extensions.p + extensions.n, "C5", "OpenSSL reads the extensions"));
+	for (int i = 0; i < X509v3_get_ext_count(list); i++)
+		TRY(check_is_due(op, plan, list, i));
+	for (int i = 0; i < X509v3_get_ext_count(list); i++)
+		TRY(check_extension(op, plan, X509v3_get_ext(list, i)));
 	for (size_t i = 0; i < N_RULES; i++) {
-		bool is_there = X509_get_ext_by_NID(certificate, rules[i].nid, -1) >= 0;
+		bool is_there = X509v3_get_ext_by_NID(list, rules[i].nid, -1) >= 0;
 		TRY(lint_rule(op, is_there == rules[i].is_due(plan), rules[i].row, "each extension that has to be there is there"));
 	}
 	return OK;

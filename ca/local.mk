@@ -24,6 +24,7 @@ ca_libca_a_SOURCES = \
 	ca/ocsp.c \
 	ca/ocsp_request.c \
 	ca/ocsp_signers.c \
+	ca/public_key.c \
 	ca/published.c \
 	ca/punycode.c \
 	ca/revoke.c \
@@ -50,6 +51,7 @@ ca_libca_a_SOURCES = \
 	ca/lint_extensions.h \
 	ca/lint_rule.h \
 	ca/ocsp.h \
+	ca/public_key.h \
 	ca/published.h \
 	ca/punycode.h \
 	ca/revoke.h \

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/openssl_auto.h"
 #include "ca/der.h"
+#include "ca/public_key.h"
 
 /* The hash that goes with a key, as tbs_signature_algorithm says; Ed25519 has its own inside. */
 static const EVP_MD *digest_of(enum key_type type)
@@ -22,14 +23,10 @@ static const EVP_MD *digest_of(enum key_type type)
 	}
 }
 
-static bool is_signature_right(const struct token_key *key, struct bytes message, struct bytes signature)
+static bool is_signature_right(EVP_PKEY *public_key, enum key_type type, struct bytes message, struct bytes signature)
 {
-	const uint8_t *p = key->spki.p;
-	AUTO(EVP_PKEY) *public_key = d2i_PUBKEY(NULL, &p, (long)key->spki.n);
 	AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
-	if (public_key == NULL || context == NULL)
-		return false;
-	if (EVP_DigestVerifyInit(context, NULL, digest_of(key->type), NULL, public_key) != 1)
+	if (context == NULL || EVP_DigestVerifyInit(context, NULL, digest_of(type), NULL, public_key) != 1)
 		return false;
 	return EVP_DigestVerify(context, signature.p, signature.n, message.p, message.n) == 1;
 }
@@ -37,8 +34,10 @@ static bool is_signature_right(const struct token_key *key, struct bytes message
 static result sign(struct op *op, struct token *token, const struct token_key *key, struct bytes message,
 		   struct bytes *signature)
 {
+	AUTO(EVP_PKEY) *public_key = NULL;
+	TRY(public_key_decode(op, key->spki, &public_key)); /* first: a signature that cannot be verified is not asked for */
 	TRY(token_sign(op, token, key, message, signature));
-	if (is_signature_right(key, message, *signature))
+	if (is_signature_right(public_key, key->type, message, *signature))
 		return OK;
 	log_error(op, "signature.wrong", "the token returned a wrong signature for key %s", key->label);
 	return FAIL(op, ERR_BACKEND,

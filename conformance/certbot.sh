@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # certbot: registers, gets certificates by http-01, renews, revokes (A1-A33).
-# builds: all
 . "$CHANCERY_TOP/conformance/lib.sh" || exit 1
 setup
 

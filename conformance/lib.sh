@@ -89,6 +89,17 @@ setup() {
 	fi
 }
 
+# The end of every test: the server drains and ends with status 0, and no sanitizer had anything to say.
+done_testing() {
+	local reports
+	if [ -n "${SERVER:-}" ] && kill -0 "$SERVER" 2>/dev/null; then
+		if stop_server; then ok "the server drains and ends well"; else not_ok "the server drains and ends well" "$(tail -n 20 "$T/server.log")"; fi
+	fi
+	reports=$(grep -hsE -A 25 'runtime error:|ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer' "$T"/*.log | head -n 80)
+	if [ -z "$reports" ]; then ok "no sanitizer report"; else not_ok "no sanitizer report" "$reports"; fi
+	tap_end
+}
+
 # restart_server: an orderly end and a new start. Not inside check, whose subshell cannot wait for it.
 restart_server() {
 	stop_server && start_server

@@ -43,7 +43,11 @@ check_says() {
 $output"; fi
 }
 
-done_testing() {
+tap_end() {
 	printf '1..%d\n' "$tap_n"
 	[ "$tap_failed" -eq 0 ]
+}
+
+done_testing() {
+	tap_end
 }

@@ -45,7 +45,9 @@ ACME_TEST_HOUSE = $(ACME_TEST_COMMON) tests/fake/acme_client.c tests/fake/acme_c
 ACME_TEST_LIBS = $(PROTOCOL_LIBS) $(SERVER_LIBS) $(CA_LIBS) $(STORE_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += \
 	tests/unit/test_acme \
+	tests/unit/test_acme_account \
 	tests/unit/test_acme_refusals \
+	tests/unit/test_acme_validation \
 	tests/unit/test_acme_walk \
 	tests/unit/test_contact \
 	tests/unit/test_jwk \
@@ -54,12 +56,18 @@ check_PROGRAMS += \
 	tests/unit/test_new_order \
 	tests/unit/test_nonce \
 	tests/unit/test_verdict
-tests_unit_test_acme_SOURCES = tests/unit/test_acme.c $(ACME_TEST_HOUSE)
+tests_unit_test_acme_SOURCES = tests/unit/test_acme.c tests/unit/acme_scene.h $(ACME_TEST_HOUSE)
 tests_unit_test_acme_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_acme_LDADD = $(ACME_TEST_LIBS)
+tests_unit_test_acme_account_SOURCES = tests/unit/test_acme_account.c tests/unit/acme_scene.h $(ACME_TEST_HOUSE)
+tests_unit_test_acme_account_CFLAGS = $(ACME_TEST_CFLAGS)
+tests_unit_test_acme_account_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_acme_refusals_SOURCES = tests/unit/test_acme_refusals.c $(ACME_TEST_HOUSE)
 tests_unit_test_acme_refusals_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_acme_refusals_LDADD = $(ACME_TEST_LIBS)
+tests_unit_test_acme_validation_SOURCES = tests/unit/test_acme_validation.c tests/unit/acme_scene.h $(ACME_TEST_HOUSE)
+tests_unit_test_acme_validation_CFLAGS = $(ACME_TEST_CFLAGS)
+tests_unit_test_acme_validation_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_acme_walk_SOURCES = tests/unit/test_acme_walk.c $(ACME_TEST_HOUSE)
 tests_unit_test_acme_walk_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_acme_walk_LDADD = $(ACME_TEST_LIBS)

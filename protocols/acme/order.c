@@ -47,9 +47,11 @@ static struct bytes order_json(struct op *op, const struct acme_request *request
 void acme_reply_order(struct op *op, const struct acme_request *request, int status, const struct order *order,
 		      struct reply *reply)
 {
+	enum order_status now = acme_order_status(order, request->now_s);
+
 	acme_reply_json(op, request->call, status, order_json(op, request, order), reply);
 	reply_header(reply, "Location", acme_url(op, request, "order", order->id));
-	if (order->status == ORDER_PENDING || order->status == ORDER_PROCESSING)
+	if (now == ORDER_PENDING || now == ORDER_PROCESSING)
 		reply_header(reply, "Retry-After", ACME_POLL_S);
 }
 

@@ -90,7 +90,7 @@ const char *acme_path(const char *url);
 /* Steps that must go well, or abort. They return paths. */
 void acme_client_register(struct acme_client *client);
 const char *acme_client_order(struct acme_client *client, const char *name);            /* one name */
-const char *acme_client_challenge(struct acme_client *client, const char *order, unsigned i); /* of the i-th authorization */
+const char *acme_client_challenge(struct acme_client *client, const char *order, unsigned i); /* of its i-th name */
 void acme_client_make_ready(struct acme_client *client, const char *order);
 /* {"csr":…} for a new P-256 key, or the given one. */
 const char *acme_client_csr(struct acme_client *client, EVP_PKEY *key, const char *const *names, unsigned n);
