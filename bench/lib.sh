@@ -68,7 +68,6 @@ start_server() {
 	pids+=("$SUPERVISOR")
 	wait_for 30 curl -fs "http://127.0.0.1:$HTTP/readyz"
 	curl -fs "http://127.0.0.1:$HTTP/ca/roots.pem" -o "$T/roots.pem"
-	[ $# -gt 0 ] && return
 	PROCESSES=$SUPERVISOR,$(pgrep -d, -P "$SUPERVISOR")
 	SERVER=$(role_pids server)
 }

@@ -12,6 +12,7 @@
 #include "base/openssl_auto.h"
 #include "base/text.h"
 #include "ca/key_check.h"
+#include "ca/public_key.h"
 #include "ca/sign.h"
 #include "store/audit_rows.h"
 
@@ -87,11 +88,10 @@ result audit_checkpoint_verify(struct op *op, const struct checkpoint *checkpoin
 		return FAIL(op, ERR_UNAUTHENTIC, "the checkpoint was signed by another key than this audit key");
 	if (!text_equal(checkpoint->key_name, checkpoint->origin)) /* not signed over, so it must say what is */
 		return FAIL(op, ERR_UNAUTHENTIC, "the checkpoint names a key that is not the log's");
-	const uint8_t *p = spki.p;
-	AUTO(EVP_PKEY) *key = d2i_PUBKEY(NULL, &p, (long)spki.n);
+	AUTO(EVP_PKEY) *key = NULL;
 	AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
-	if (key == NULL || context == NULL)
-		return FAIL(op, ERR_MALFORMED, "the audit key is not a readable public key");
+	ASSERT(context != NULL);
+	TRY(op_explain(op, public_key_decode(op, spki, &key), "the audit key"));
 	const EVP_MD *md = key_type_of(key) == KEY_P384 ? EVP_sha384() : EVP_sha256();
 	if (EVP_DigestVerifyInit(context, NULL, md, NULL, key) != 1 ||
 	    EVP_DigestVerify(context, checkpoint->signature.p, checkpoint->signature.n, checkpoint->signed_text.p,

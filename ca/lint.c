@@ -40,7 +40,8 @@ static result split(struct op *op, struct bytes tbs, struct tbs_fields *out)
 			   der_take(&version, DER_INTEGER, &out->version) && version.n == 0 &&
 			   der_take(&in, DER_INTEGER, &out->serial) && der_next(&in, &out->algorithm) &&
 			   der_next(&in, &out->issuer) && der_next(&in, &out->validity) && der_next(&in, &out->subject) &&
-			   der_next(&in, &out->spki) && der_take(&in, DER_CONTEXT_CONSTRUCTED(3), &tagged) && der_next(&tagged, &out->extensions) && tagged.n == 0;
+			   der_next(&in, &out->spki) && der_take(&in, DER_CONTEXT_CONSTRUCTED(3), &tagged) &&
+			   der_next(&tagged, &out->extensions) && tagged.n == 0;
 	TRY(lint_rule(op, is_complete, "DER", "the TBS has its eight fields"));
 	return lint_rule(op, in.n == 0, "DER", "nothing stands behind the extensions (no unique identifiers before them)");
 }

@@ -73,22 +73,44 @@ static result check_csr(struct op *op, const struct acme_request *request, struc
 	return refuse_account_key(op, request, csr->spki);
 }
 
-/* A28: an authorization that was given up or has expired since carries no order any more. */
-static result check_authorizations(struct op *op, const struct acme_request *request, const struct order *order)
+static result find_ended(struct op *op, const struct acme_request *request, const struct order *order,
+			 const char **why)
 {
 	STORE_LEASE(lease);
 
+	*why = NULL;
 	TRY(store_read(op, request->authority->store, &lease));
 	for (unsigned i = 0; i < order->n_authorizations; i++) {
 		struct acme_authorization authorization;
 		TRY(authorization_load(op, lease.db, order->authorizations[i], &authorization));
 		enum authorization_status status = acme_authorization_status(&authorization, request->now_s);
 		if (status != AUTHORIZATION_VALID)
-			return FAIL_CODE(op, ERR_DENIED, ACME_FORBIDDEN,
-					 "the authorization of %s is %s; make a new order", authorization.identifier,
-					 authorization_status_name(status));
+			*why = arena_printf(op->arena, "the authorization of %s is %s; make a new order",
+					    authorization.identifier, authorization_status_name(status));
 	}
 	return OK;
+}
+
+struct ending {
+	const char *order, *why;
+};
+
+static result end_order(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	const struct ending *ending = arg;
+	return acme_order_cancel(op, ledger_db(tx), ending->order, ending->why);
+}
+
+/* Section 7.1.6, A28: an authorization that was given up or has expired since takes its orders with it. */
+static result check_authorizations(struct op *op, const struct acme_request *request, const struct order *order)
+{
+	struct ending ending = { .order = order->id };
+
+	TRY(find_ended(op, request, order, &ending.why));
+	if (ending.why == NULL)
+		return OK;
+	TRY(ledger_run(op, request->authority->ledger, end_order, &ending));
+	return FAIL_CODE(op, ERR_DENIED, ACME_FORBIDDEN, "%s", ending.why);
 }
 
 /* The value that issue() demands, made at the end of all checks and of what they proved. */

@@ -1,10 +1,12 @@
 /*
- * One connection to the database, with bound parameters only: the driver's
- * face. SQLite today; PostgreSQL comes in behind the same functions. Only files
- * in src/store include it.
+ * One connection to the database, SQLite or PostgreSQL, with bound parameters
+ * only. Only files in src/store include it.
  *
- * SQL is written once for both, with $1, $2, … for parameters, BLOB for bytes
- * and BIGINT for integers. A connection belongs to one thread at a time.
+ * SQL is written once for both, with $1, $2, … for parameters, BLOB for bytes,
+ * TEXT (compared byte by byte) and BIGINT for integers. A statement that fails
+ * may spoil the whole transaction (PostgreSQL), so what is to be expected, such
+ * as a row that exists, is asked for with ON CONFLICT and the number of changes.
+ * A connection belongs to one thread at a time.
  */
 #pragma once
 
@@ -28,6 +30,8 @@ struct db_value db_text(const char *text);
 enum db_mode { DB_READ, DB_WRITE };
 result db_open(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out);
 void db_close(struct db **db);
+/* The URL for people and logs: without passwords. */
+const char *db_url_public(struct op *op, const char *url);
 
 /* Called for each row; values are copied into op's arena where the callee keeps them. */
 typedef result db_row(struct op *op, void *arg, const struct db_value *columns, unsigned n);
@@ -44,6 +48,7 @@ result db_run(struct op *op, struct db *db, const char *sql, const struct db_val
 	       sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value), \
 	       (row), (arg), (changes))
 result db_run_script(struct op *op, struct db *db, const char *sql); /* migrations: several statements */
+result db_has_table(struct op *op, struct db *db, const char *table, bool *has);
 
 /*
  * Migrations: from now on the database itself refuses these verbs on the table,
@@ -52,10 +57,26 @@ result db_run_script(struct op *op, struct db *db, const char *sql); /* migratio
 enum db_verb { DB_UPDATE = 1, DB_DELETE = 2 };
 result db_forbid(struct op *op, struct db *db, const char *table, unsigned verbs);
 
+/*
+ * DB_WRITE: waits until no other transaction of a writing connection is open,
+ * in any process, and then is the only one. DB_READ: sees one moment. A
+ * connection that was lost is made anew, here and for statements outside of a
+ * transaction; within one, everything fails until db_rollback().
+ */
 result db_begin(struct op *op, struct db *db);
+/* A failure with DB_LOST says nothing about whether it happened: read back. */
 result db_commit(struct op *op, struct db *db);
 void db_rollback(struct db *db); /* harmless when there is no transaction */
 /* False once the database has given the transaction up by itself (disk full, connection lost). */
 bool db_in_transaction(struct db *db);
 /* Rows written in this transaction so far: the ledger asks whether a failed closure had written. */
 uint64_t db_total_changes(struct db *db);
+
+/*
+ * The worst that the database did to the current or last transaction: DB_RETRY,
+ * it was rolled back for sure, and may succeed when it is run again from its
+ * beginning (deadlock, serialization failure, a lock or statement that took too
+ * long); DB_LOST, the connection is gone.
+ */
+enum db_trouble { DB_FINE, DB_RETRY, DB_LOST };
+enum db_trouble db_trouble(const struct db *db);

@@ -39,12 +39,12 @@ static void put_parts(struct buf *buf, va_list parts)
 		buf_bytes(buf, part);
 }
 
-struct bytes maker_der(struct op *op, uint8_t tag, ...)
+struct bytes maker_der(struct op *op, int tag, ...)
 {
 	struct buf buf;
 	va_list parts;
 	buf_init(&buf, op->arena, 256);
-	size_t mark = der_open(&buf, tag);
+	size_t mark = der_open(&buf, (uint8_t)tag);
 	va_start(parts, tag);
 	put_parts(&buf, parts);
 	va_end(parts);

@@ -15,7 +15,7 @@ struct bytes maker_rsa_spki(struct op *op, const BIGNUM *n, const BIGNUM *e);
 struct bytes maker_spki_of(struct op *op, struct bytes algorithm, struct bytes key);
 
 /* DER by concatenation: tag, length, parts; the list ends with a part whose p is NULL. */
-struct bytes maker_der(struct op *op, uint8_t tag, ...);
+struct bytes maker_der(struct op *op, int tag, ...);
 #define MAKER_DER(op, tag, ...) maker_der((op), (tag), __VA_ARGS__, BYTES_NONE)
 /* Parts one after the other, without a tag. */
 struct bytes maker_join(struct op *op, ...);

@@ -167,6 +167,29 @@ static void test_expiry(void **state)
 	assert_int_equal(fake_courier_waiting(), 0);
 }
 
+/* A28: a proof that has aged out carries no order any more, however ready it is. */
+static void test_aged_proof(void **state)
+{
+	struct scene *s = *state;
+	struct acme_client *c = s->client;
+	int64_t now = clock_now_s();
+	const char *const names[] = { "a.t.test" };
+	clock_fix(now);
+	s->house->fake->config->acme[0].authorization_lifetime_s = 60;
+	const char *order = acme_client_order(c, names[0]);
+	acme_client_make_ready(c, order);
+	clock_fix(now + 60);
+	struct acme_answer answer = ACME_SEND(c, .path = order);
+	assert_state(&answer, "ready");
+	answer = ACME_SEND(c, .path = arena_printf(c->op->arena, "%s/finalize", order),
+			   .payload = acme_client_csr(c, NULL, names, 1));
+	assert_status(&answer, 403);
+	assert_string_equal(answer.problem, "unauthorized");
+	answer = ACME_SEND(c, .path = order);
+	assert_state(&answer, "invalid");
+	assert_int_equal(acme_house_count(s->house, "certificate WHERE door = 'acme'"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +199,7 @@ int main(void)
 		SCENE(test_lost_courier),
 		SCENE(test_authorization_deactivation),
 		SCENE(test_expiry),
+		SCENE(test_aged_proof),
 	};
 	return RUN_SCENES(tests);
 }

@@ -83,8 +83,7 @@ static void test_refuses(void **state)
 		EC(",\"use\":\"enc\""),
 		EC(",\"key_ops\":[\"sign\"]"),
 		EC(",\"key_ops\":[]"),
-		/* leading zeros; private member; exponents 1, 2, even, beyond 2^64; no exponent; 1024 bits */
-		"{\"kty\":\"RSA\",\"n\":\"AA" RFC7638_N "\",\"e\":\"AQAB\"}",
+		/* exponent with a leading zero; private member; exponents 1, 2, even, beyond 2^64; no exponent; 1024 bits */
 		"{\"kty\":\"RSA\",\"n\":\"" RFC7638_N "\",\"e\":\"AAEAAQ\"}",
 		"{\"kty\":\"RSA\",\"n\":\"" RFC7638_N "\",\"e\":\"AQAB\",\"p\":\"AQ\"}",
 		"{\"kty\":\"RSA\",\"n\":\"" RFC7638_N "\",\"e\":\"AQ\"}",
@@ -143,6 +142,19 @@ static void test_refuses_odd_sizes(void **state)
 					bytes_to_base64url(op->arena, (struct bytes){ modulus, 256 })));
 }
 
+/* W8, J4: the same modulus with a zero byte before it is refused, or one key would have two thumbprints. */
+static void test_refuses_padded_modulus(void **state)
+{
+	struct op *op = *state;
+	struct bytes n;
+	uint8_t padded[257] = { 0 };
+	assert_ok(op, bytes_from_base64url(op, BYTES_LITERAL(RFC7638_N), &n));
+	assert_int_equal(n.n, 256);
+	memcpy(padded + 1, n.p, n.n);
+	assert_bad_key(op, arena_printf(op->arena, "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}",
+					bytes_to_base64url(op->arena, (struct bytes)BYTES_ARRAY(padded))));
+}
+
 /* Keys that no account can have: the CSR check asks. */
 static void test_of_other_keys(void **state)
 {
@@ -157,7 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_thumbprints),	       TEST(test_refuses),	 TEST(test_refuses_small_order),
-		TEST(test_refuses_odd_sizes), TEST(test_of_other_keys),
+		TEST(test_refuses_odd_sizes), TEST(test_refuses_padded_modulus), TEST(test_of_other_keys),
 	};
 	return RUN_TESTS(tests);
 }

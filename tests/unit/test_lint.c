@@ -144,8 +144,8 @@ static unsigned find(const struct desk *desk, const char *oid_last)
 {
 	for (unsigned i = 0; i < desk->n_extensions; i++) {
 		struct bytes in = desk->extensions[i], oid;
-		assert_true(der_take(&in, DER_SEQUENCE, &in) && der_take(&in, DER_OID, &oid));
-		if (bytes_equal_text(oid, oid_last))
+		bool is_read = der_take(&in, DER_SEQUENCE, &in) && der_take(&in, DER_OID, &oid);
+		if (is_read && bytes_equal_text(oid, oid_last))
 			return i;
 	}
 	fail_msg("no such extension");
