@@ -52,7 +52,7 @@ struct responder *responder_pin(struct ocsp_signers *signers, const struct ca *c
 	for (unsigned i = 0; i < signers->n; i++)
 		if (signers->slots[i].ca == ca)
 			responder = signers->slots[i].responder;
-	if (responder != NULL && responder->not_after_s <= now_s)
+	if (responder != NULL && (now_s < responder->not_before_s || responder->not_after_s <= now_s))
 		responder = NULL;
 	if (responder != NULL)
 		atomic_fetch_add_explicit(&responder->references, 1, memory_order_relaxed);
@@ -138,6 +138,7 @@ static result responder_certify(struct op *op, struct authority *a, const struct
 	TRY(hash_key(op, spki, responder->key_hash));
 	TRY(issue_responder(op, a, ca, spki, RESPONDER_LIFETIME_S, &issued));
 	responder->certificate = copy(issued.der);
+	responder->not_before_s = issued.not_before_s;
 	responder->not_after_s = issued.not_after_s;
 	int64_t now = clock_now_s();
 	responder->renew_s = now + (issued.not_after_s - now) / 2;
@@ -167,6 +168,19 @@ static result slot_renew(struct op *op, struct authority *a, struct ocsp_signers
 	return r;
 }
 
+/*
+ * At half its life; and when its certificate lies in the future: the clock was
+ * ahead when it was made, and nobody would believe it until the clock is there
+ * again. A clock before the CA's own beginning is wrong itself: nothing is made.
+ */
+static bool is_due(const struct slot *slot, int64_t now_s)
+{
+	const struct responder *responder = slot->responder;
+	if (now_s < slot->ca->not_before_s || slot->ca->not_after_s <= now_s)
+		return false;
+	return responder == NULL || now_s < responder->not_before_s || now_s >= responder->renew_s;
+}
+
 /* Only this thread (start, then the steward) changes slots, so reading them here needs no lock. */
 static result renew_due(struct op *op, struct authority *a, struct ocsp_signers *signers)
 {
@@ -174,7 +188,7 @@ static result renew_due(struct op *op, struct authority *a, struct ocsp_signers 
 	int64_t now = clock_now_s();
 	for (unsigned i = 0; i < signers->n; i++) {
 		struct slot *slot = &signers->slots[i];
-		if ((slot->responder != NULL && now < slot->responder->renew_s) || slot->ca->not_after_s <= now)
+		if (!is_due(slot, now))
 			continue;
 		result r = slot_renew(op, a, signers, slot);
 		if (r.err == ERR_NONE)

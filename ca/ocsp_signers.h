@@ -17,10 +17,10 @@ struct responder {
 	enum key_type key_type;
 	uint8_t key_hash[SHA1_SIZE]; /* of the key BIT STRING: responder ID byKey (O7) */
 	struct bytes certificate;    /* DER */
-	int64_t not_after_s, renew_s;
+	int64_t not_before_s, not_after_s, renew_s;
 };
 
-/* The responder of a CA now; NULL: there is none yet, or it ended. */
+/* The responder of a CA now; NULL: there is none yet, it ended, or the clock stands before its certificate (O16). */
 struct responder *responder_pin(struct ocsp_signers *signers, const struct ca *ca, int64_t now_s);
 void responder_unpin(struct responder **responder);
 #define RESPONDER_PIN(name) __attribute__((cleanup(responder_unpin))) struct responder *name = NULL

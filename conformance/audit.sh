@@ -43,11 +43,13 @@ tamper() {
 }
 
 # A changed entry and the leaf hash that belongs to it (RFC 6962 section 2.1).
-change_entry() { # SEQ: SQL that makes another build of it
-	local hex leaf
+change_entry() { # SEQ [leaf]: SQL that makes another build of it
+	local hex leaf=
 	hex=$(sql "SELECT hex(replace(CAST(entry AS TEXT), '\"build\":\"', '\"build\":\"x')) FROM audit_entry WHERE seq = $1")
-	leaf=$(printf '00%s' "$hex" | xxd -r -p | sha256sum | cut -d' ' -f1)
-	echo "UPDATE audit_entry SET entry = X'$hex'${2:+, leaf = X'$leaf'} WHERE seq = $1"
+	if [ -n "${2:-}" ]; then
+		leaf=", leaf = X'$(perl -e 'print pack "H*", shift' "00$hex" | sha256sum | cut -d' ' -f1)'"
+	fi
+	echo "UPDATE audit_entry SET entry = X'$hex'$leaf WHERE seq = $1"
 }
 swap() { # SEQ SEQ
 	echo "UPDATE audit_entry SET seq = -1 WHERE seq = $1; UPDATE audit_entry SET seq = $1 WHERE seq = $2;

@@ -2,6 +2,7 @@
 # The command line as an operator and a script meet it: help, exit statuses, one
 # line per refusal, JSON, with a server and without; configuration errors by
 # line number; what doctor finds (V2, V5, V9, V24, V49; F10, F31; P1).
+# builds: all
 . "$CHANCERY_TOP/conformance/lib.sh" || exit 1
 umask 0 # nothing may depend on the operator's umask (V24)
 setup

@@ -47,7 +47,7 @@ for type in EC256 EC384 RSA2048; do
 done
 check_says "a P-384 key in the certificate" "384 bit" openssl x509 -in ec384/ec384.t.test/cert.pem -noout -text
 
-check_says "another contact address" "" client ec256 update new-address@t.test
+check "another contact address" client ec256 update new-address@t.test
 check "stands in the account" test "$(account_status new-address)" = valid
 
 pem=ec384/ec384.t.test/cert.pem
@@ -58,7 +58,6 @@ pem=rsa2048/rsa2048.t.test/cert.pem
 key=rsa2048/private/rsa2048.t.test/key.pem
 cp "$pem" by-key.pem
 cp "$key" by-key.key
-mkdir -p stranger
 check "a stranger's account" client stranger -t EC new stranger@t.test
 check_fails "a stranger does not revoke" client stranger revoke by-key.pem
 check_says "it is good" "good" ocsp by-key.pem

@@ -2,12 +2,12 @@
 # that something long is alive. Sourced by bash from the top of the tree.
 
 BUILD_PACKAGES="build-essential autoconf automake pkg-config libssl-dev libevent-dev libsqlite3-dev
-	libjansson-dev libcyaml-dev libyaml-dev libpkcs11-helper1-dev libc-ares-dev libcurl4-openssl-dev
+	libpq-dev libjansson-dev libcyaml-dev libyaml-dev libpkcs11-helper1-dev libc-ares-dev libcurl4-openssl-dev
 	libseccomp-dev softhsm2"
 DEMO_PACKAGES="certbot dnsmasq-base openssl curl ca-certificates"
 TEST_PACKAGES="libcmocka-dev certbot lego uacme dehydrated acme-tiny dnsmasq-base openssl curl
 	ca-certificates gnutls-bin libnss3-tools opensc python3 python3-cryptography sqlite3 jq perl
-	shellcheck iproute2 procps util-linux bsdextrautils man-db groff-base xz-utils"
+	shellcheck iproute2 procps util-linux bsdextrautils man-db groff-base xz-utils postgresql"
 BENCH_PACKAGES="nginx-light golang-go golang-golang-x-crypto-dev pebble dnsmasq-base openssl curl jq procps"
 
 say() { printf '%s\n' "$*"; }

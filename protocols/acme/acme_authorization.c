@@ -66,7 +66,7 @@ static result deactivate(struct op *op, struct ledger_tx *tx, void *arg)
 	enum authorization_status status = acme_authorization_status(authorization, clock_now_s());
 	if (status != AUTHORIZATION_PENDING && status != AUTHORIZATION_VALID)
 		return OK;
-	struct bytes error = acme_problem_json(op, ACME_FORBIDDEN,
+	struct bytes error = acme_problem_json(op, ACME_FORBIDDEN, acme_problem_status(ACME_FORBIDDEN),
 					       arena_printf(op->arena, "the authorization of %s was deactivated",
 							    authorization->identifier),
 					       NULL, 0);

@@ -85,7 +85,7 @@ static bool may_end(const struct order *order)
 
 static const char *problem_text(struct op *op, enum acme_problem problem, const char *detail)
 {
-	struct bytes json = acme_problem_json(op, problem, detail, NULL, 0);
+	struct bytes json = acme_problem_json(op, problem, acme_problem_status(problem), detail, NULL, 0);
 	return arena_text_n(op->arena, (const char *)json.p, json.n);
 }
 

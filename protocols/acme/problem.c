@@ -109,7 +109,7 @@ static void write_algorithms(struct json_writer *w)
 	json_write_array_end(w);
 }
 
-struct bytes acme_problem_json(struct op *op, enum acme_problem problem, const char *detail,
+struct bytes acme_problem_json(struct op *op, enum acme_problem problem, int status, const char *detail,
 			       const struct acme_subproblem *subproblems, unsigned n)
 {
 	struct json_writer w;
@@ -118,7 +118,7 @@ struct bytes acme_problem_json(struct op *op, enum acme_problem problem, const c
 	json_write_object(&w, NULL);
 	json_write_text(&w, "type", acme_problem_type(problem));
 	json_write_text(&w, "detail", printable(op, detail));
-	json_write_integer(&w, "status", acme_problem_status(problem));
+	json_write_integer(&w, "status", status);
 	if (problem == ACME_BAD_SIGNATURE_ALGORITHM)
 		write_algorithms(&w);
 	if (n > 0) {

@@ -58,5 +58,5 @@ struct acme_subproblem {
 };
 
 /* The document, in op's arena. `detail` and the identifiers are made printable and kept short (V40). */
-struct bytes acme_problem_json(struct op *op, enum acme_problem problem, const char *detail,
+struct bytes acme_problem_json(struct op *op, enum acme_problem problem, int status, const char *detail,
 			       const struct acme_subproblem *subproblems, unsigned n);

@@ -50,10 +50,13 @@ static void add_problem_headers(struct op *op, const struct call *call, enum acm
 void acme_reply_problem(struct op *op, const struct call *call, enum acme_problem problem, const char *detail,
 			const struct acme_subproblem *subproblems, unsigned n, struct reply *reply)
 {
-	acme_reply(op, call, acme_problem_status(problem), reply);
+	/* The front's own refusals have their status already: the document says the same. */
+	int status = reply->status != 0 ? reply->status : acme_problem_status(problem);
+
+	acme_reply(op, call, status, reply);
 	add_problem_headers(op, call, problem, reply);
 	reply->content_type = "application/problem+json";
-	reply->body = acme_problem_json(op, problem, detail, subproblems, n);
+	reply->body = acme_problem_json(op, problem, status, detail, subproblems, n);
 }
 
 void acme_fail(struct op *op, const struct call *call, struct reply *reply)

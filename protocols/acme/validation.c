@@ -145,7 +145,7 @@ static result write_result(struct op *op, struct ledger_tx *tx, void *arg)
 
 static const char *error_text(struct op *op, enum acme_problem problem, const char *detail)
 {
-	struct bytes json = acme_problem_json(op, problem, detail, NULL, 0);
+	struct bytes json = acme_problem_json(op, problem, acme_problem_status(problem), detail, NULL, 0);
 	return arena_text_n(op->arena, (const char *)json.p, json.n);
 }
 
@@ -250,7 +250,7 @@ static result write_postponed(struct op *op, struct ledger_tx *tx, void *arg)
 	TRY(challenge_load(op, ledger_db(tx), postponed->id, &row));
 	if (row.status != CHALLENGE_PROCESSING)
 		return OK;
-	return challenge_retry(op, ledger_db(tx), row.id, postponed->due_s, row.error);
+	return challenge_unclaim(op, ledger_db(tx), row.id, postponed->due_s);
 }
 
 result acme_validation_postpone(struct op *op, struct acme *acme, const char *id)

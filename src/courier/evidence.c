@@ -3,6 +3,9 @@
 
 #include "base/json.h"
 
+#define LONG_SEGMENT 14 /* "acme-challenge" */
+#define KEPT_OF_SEGMENT 8
+
 static const char *const outcome_names[] = {
 	[PROBE_ANSWERED] = "answered", [PROBE_DNS] = "dns",	  [PROBE_CONNECTION] = "connection",
 	[PROBE_RESPONSE] = "response", [PROBE_DENIED] = "denied",
@@ -31,6 +34,27 @@ static void write_dns(struct json_writer *w, const struct hop *hop)
 	json_write_object_end(w);
 }
 
+/*
+ * The address without what could be a challenge's token: the log keeps enough to
+ * see where a probe went, and no secret of anybody (V14). Path segments are cut
+ * after eight characters where they are longer than a word, and queries go.
+ */
+static const char *without_tokens(struct arena *arena, const char *url)
+{
+	struct buf out;
+	unsigned run = 0, slashes = 0;
+	buf_init(&out, arena, 128);
+	for (; *url != '\0' && *url != '?' && *url != '#'; url++) {
+		slashes += *url == '/';
+		run = *url == '/' ? 0 : run + 1;
+		if (slashes < 3 || run <= LONG_SEGMENT)
+			buf_byte(&out, (uint8_t)*url);
+		else if (run == LONG_SEGMENT + 1)
+			out.n -= LONG_SEGMENT - KEPT_OF_SEGMENT;
+	}
+	return buf_as_text(&out);
+}
+
 static void write_hop(struct json_writer *w, struct arena *arena, const struct hop *hop, int64_t now_ms)
 {
 	json_write_object(w, NULL);
@@ -44,7 +68,7 @@ static void write_hop(struct json_writer *w, struct arena *arena, const struct h
 	write_passed_over(w, arena, "failed", hop->failed, hop->n_failed);
 	json_write_integer(w, "ms", (hop->ended_ms == 0 ? now_ms : hop->ended_ms) - hop->started_ms);
 	json_write_integer(w, "status", hop->status);
-	json_write_text(w, "url", hop->target.url);
+	json_write_text(w, "url", without_tokens(arena, hop->target.url));
 	json_write_object_end(w);
 }
 

@@ -145,15 +145,21 @@ static void fail_as_text(struct op *op, struct reply *reply)
 		reply_text(op, reply, status_of(op->err), op->detail);
 }
 
-void exchange_fail(struct exchange *exchange)
+static void fail_with(struct exchange *exchange, int status)
 {
 	memset(&exchange->reply, 0, sizeof exchange->reply);
+	exchange->reply.status = status;
 	if (exchange->route != NULL && exchange->route->fail != NULL)
 		exchange->route->fail(exchange->op, &exchange->call, &exchange->reply);
 	else
 		fail_as_text(exchange->op, &exchange->reply);
 	if (exchange->reply.status == 0)
 		reply_text(exchange->op, &exchange->reply, 500, "the server failed to say what went wrong");
+}
+
+void exchange_fail(struct exchange *exchange)
+{
+	fail_with(exchange, 0);
 }
 
 static enum err err_of(int status)
@@ -173,7 +179,7 @@ static enum err err_of(int status)
 void exchange_refuse(struct exchange *exchange, int status, const char *reason)
 {
 	IGNORE(FAIL(exchange->op, err_of(status), "%s", reason)); /* told by the reply made of it */
-	exchange_fail(exchange);
+	fail_with(exchange, status);
 	exchange->reply.status = status;
 }
 

@@ -22,7 +22,11 @@ struct fast_pin {
 };
 typedef bool call_fast_handler(struct op *op, const struct call *call, struct reply *reply, struct fast_pin *pin);
 
-/* Turns the failure that `op` holds into this protocol's own error reply. */
+/*
+ * Turns the failure that `op` holds into this protocol's own error reply. Where
+ * the front itself refuses (405, 411, 413, 415, 417, 503), reply->status holds
+ * that status already, for bodies that repeat it; else it is 0.
+ */
 typedef void call_fail(struct op *op, const struct call *call, struct reply *reply);
 
 struct route {

@@ -130,6 +130,20 @@ result certificate_list_in_doubt(struct op *op, struct db *db, const char *node,
 	return OK;
 }
 
+result certificate_list_in_doubt_of_absent(struct op *op, struct db *db, int64_t seen_before_s, int64_t before_s,
+					   unsigned limit, struct certificate **out, unsigned *n)
+{
+	struct row_list list = ROW_LIST(struct certificate);
+	TRY(DB_RUN(op, db,
+		   "SELECT " COLUMNS " FROM certificate c WHERE c.status = 'intended' AND c.intended_s < $1"
+		   " AND NOT EXISTS (SELECT 1 FROM node o WHERE o.name = c.node AND o.seen_s >= $2)"
+		   " ORDER BY c.intended_s LIMIT $3",
+		   add_certificate, &list, NULL, DB_INT(before_s), DB_INT(seen_before_s), DB_INT(limit)));
+	*out = list.items;
+	*n = list.n;
+	return OK;
+}
+
 struct query {
 	struct buf sql;
 	struct db_value values[8];

@@ -40,6 +40,12 @@ result certificate_load(struct op *op, struct db *db, const char *serial, struct
 /* Intents without an end of that node that are older than `before_s`. */
 result certificate_list_in_doubt(struct op *op, struct db *db, const char *node, int64_t before_s, unsigned limit,
 				 struct certificate **out, unsigned *n);
+/*
+ * The same of all nodes that were not seen since `seen_before_s` (nodes.h), for
+ * the others to recover. To be fenced first: node_fence in the same transaction.
+ */
+result certificate_list_in_doubt_of_absent(struct op *op, struct db *db, int64_t seen_before_s, int64_t before_s,
+					   unsigned limit, struct certificate **out, unsigned *n);
 struct certificate_filter {
 	const char *ca, *profile;        /* NULL: any */
 	const char *name;                /* a value of names, exactly; NULL: any */

@@ -94,6 +94,16 @@ result challenge_claim(struct op *op, struct db *db, const char *id, int64_t now
 	return row_expect_change(op, changes, "challenge %s is not due any more", id);
 }
 
+result challenge_unclaim(struct op *op, struct db *db, const char *id, int64_t due_s)
+{
+	uint64_t changes;
+	TRY(DB_RUN(op, db,
+		   "UPDATE acme_challenge SET attempts = attempts - 1, due_s = $2"
+		   " WHERE id = $1 AND status = 'processing' AND attempts > 0",
+		   NULL, NULL, &changes, DB_STR(id), DB_INT(due_s)));
+	return row_expect_change(op, changes, "challenge %s has no claim to give back", id);
+}
+
 result challenge_list_due(struct op *op, struct db *db, int64_t now_s, unsigned limit, struct challenge **out, unsigned *n)
 {
 	struct row_list list = ROW_LIST(struct challenge);

@@ -27,7 +27,11 @@ struct db_value {
 #define DB_NIL ((struct db_value){ .kind = DB_NULL })
 struct db_value db_text(const char *text);
 
-enum db_mode { DB_READ, DB_WRITE };
+enum db_mode {
+	DB_READ,
+	DB_WRITE,
+	DB_MIGRATE /* writes, and may take its time */
+};
 result db_open(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out);
 void db_close(struct db **db);
 /* The URL for people and logs: without passwords. */

@@ -303,7 +303,7 @@ static void postgres_rollback(struct db *db)
 static result postgres_begin(struct op *op, struct db *db)
 {
 	struct postgres *pg = own(db);
-	const char *sql = db->mode == DB_WRITE ? BEGIN_WRITE : BEGIN_READ;
+	const char *sql = db->mode == DB_READ ? BEGIN_READ : BEGIN_WRITE;
 	for (bool is_second = false;; is_second = true) {
 		pg->has_begun = false;
 		TRY(make_ready(op, pg));

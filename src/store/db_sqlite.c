@@ -12,27 +12,27 @@
 
 #include "base/files.h"
 #include "base/text.h"
-#include "store/db.h"
+#include "store/db_driver.h"
 #include "store/statement.h"
 
 /* Longer than any transaction of ours; another process' migration may take that long. */
 #define BUSY_TIMEOUT_MS 10000
 #define COLUMNS_MAX 32
 
-struct db {
+struct sqlite_db {
+	struct db db;
 	sqlite3 *sqlite;
-	enum db_mode mode;
 	struct statement_cache *statements;
 	int64_t changes_at_begin;
 };
 
-struct db_value db_text(const char *text)
+static struct sqlite_db *own(struct db *db)
 {
-	return (struct db_value){ .kind = text == NULL ? DB_NULL : DB_TEXT, .text = text };
+	return (struct sqlite_db *)db;
 }
 
 /* The failure of a call on `db` in the house's words. */
-static result sqlite_failed(struct op *op, struct db *db, const char *what)
+static result sqlite_failed(struct op *op, struct sqlite_db *db, const char *what)
 {
 	int code = sqlite3_extended_errcode(db->sqlite);
 	const char *why = sqlite3_errmsg(db->sqlite);
@@ -72,18 +72,14 @@ static result file_create(struct op *op, const char *path)
 
 static result url_path(struct op *op, const char *url, const char *dir, const char **path)
 {
-	if (text_has_prefix(url, "postgresql://") || text_has_prefix(url, "postgres://"))
-		return FAIL(op, ERR_POLICY,
-			    "store: this build of chancery speaks SQLite only; "
-			    "write \"store: sqlite:chancery.db\" in chancery.yaml");
-	if (!text_has_prefix(url, "sqlite:") || url[strlen("sqlite:")] == '\0')
+	if (url[strlen("sqlite:")] == '\0')
 		return FAIL(op, ERR_POLICY, "store: \"%s\" is no store; write \"store: sqlite:chancery.db\" in chancery.yaml",
 			    url);
 	*path = files_join(op->arena, dir, url + strlen("sqlite:"));
 	return OK;
 }
 
-static result configure(struct op *op, struct db *db)
+static result configure(struct op *op, struct sqlite_db *db)
 {
 	/* The schema is nobody's to edit behind our back, and "x" is a name and never a text, as in PostgreSQL. */
 	static const int switches[][2] = {
@@ -98,26 +94,35 @@ static result configure(struct op *op, struct db *db)
 		if (sqlite3_db_config(db->sqlite, switches[i][0], switches[i][1], NULL) != SQLITE_OK)
 			return sqlite_failed(op, db, "configure");
 	}
-	if (db->mode == DB_WRITE)
-		TRY(db_run_script(op, db, "PRAGMA journal_mode = WAL"));
+	if (db->db.mode != DB_READ)
+		TRY(db_run_script(op, &db->db, "PRAGMA journal_mode = WAL"));
 	/* recursive_triggers: INSERT OR REPLACE then fires the triggers that refuse DELETE. */
-	TRY(db_run_script(op, db,
+	TRY(db_run_script(op, &db->db,
 			  "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;"
 			  "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864"));
-	if (db->mode == DB_READ)
-		TRY(db_run_script(op, db, "PRAGMA query_only = ON"));
+	if (db->db.mode == DB_READ)
+		TRY(db_run_script(op, &db->db, "PRAGMA query_only = ON"));
 	return OK;
 }
 
-result db_open(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out)
+static void sqlite_close(struct db *own_db)
+{
+	struct sqlite_db *db = own(own_db);
+	statement_cache_free(&db->statements);
+	/* An open transaction is rolled back by this. */
+	(void)sqlite3_close(db->sqlite);
+	free(db);
+}
+
+static result sqlite_open(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out)
 {
 	const char *path = NULL;
 	TRY(url_path(op, url, dir, &path));
-	if (mode == DB_WRITE)
+	if (mode != DB_READ)
 		TRY(file_create(op, path));
-	struct db *db = calloc(1, sizeof(*db));
+	struct sqlite_db *db = calloc(1, sizeof(*db));
 	ASSERT(db != NULL);
-	db->mode = mode;
+	db->db = (struct db){ .driver = &db_sqlite, .mode = mode };
 	db->statements = statement_cache_new();
 	/* Readers of a WAL write to its index, so they open for writing too; query_only binds them. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
@@ -127,22 +132,11 @@ result db_open(struct op *op, const char *url, const char *dir, enum db_mode mod
 	else
 		r = configure(op, db);
 	if (r.err != ERR_NONE) {
-		db_close(&db);
+		sqlite_close(&db->db);
 		return op_explain(op, r, "%s", path);
 	}
-	*out = db;
+	*out = &db->db;
 	return OK;
-}
-
-void db_close(struct db **db)
-{
-	if (*db == NULL)
-		return;
-	statement_cache_free(&(*db)->statements);
-	/* An open transaction is rolled back by this. */
-	(void)sqlite3_close((*db)->sqlite);
-	free(*db);
-	*db = NULL;
 }
 
 /*
@@ -201,7 +195,7 @@ static unsigned read_columns(sqlite3_stmt *stmt, struct db_value columns[COLUMNS
 	return (unsigned)n;
 }
 
-static result step_all(struct op *op, struct db *db, sqlite3_stmt *stmt, db_row *row, void *arg)
+static result step_all(struct op *op, struct sqlite_db *db, sqlite3_stmt *stmt, db_row *row, void *arg)
 {
 	struct db_value columns[COLUMNS_MAX];
 	for (;;) {
@@ -215,9 +209,10 @@ static result step_all(struct op *op, struct db *db, sqlite3_stmt *stmt, db_row 
 	}
 }
 
-result db_run(struct op *op, struct db *db, const char *sql, const struct db_value *parameters, unsigned n, db_row *row,
-	      void *arg, uint64_t *changes)
+static result sqlite_run(struct op *op, struct db *base, const char *sql, const struct db_value *parameters, unsigned n,
+			 db_row *row, void *arg, uint64_t *changes)
 {
+	struct sqlite_db *db = own(base);
 	struct statement *statement = statement_find(db->statements, db->sqlite, sql);
 	if (statement == NULL)
 		return sqlite_failed(op, db, "prepare");
@@ -232,14 +227,27 @@ result db_run(struct op *op, struct db *db, const char *sql, const struct db_val
 	return r;
 }
 
-result db_run_script(struct op *op, struct db *db, const char *sql)
+static result sqlite_run_script(struct op *op, struct db *db, const char *sql)
 {
-	if (sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return sqlite_failed(op, db, "script");
+	if (sqlite3_exec(own(db)->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_failed(op, own(db), "script");
 	return OK;
 }
 
-result db_forbid(struct op *op, struct db *db, const char *table, unsigned verbs)
+static result set_has(struct op *op UNUSED, void *has, const struct db_value *columns UNUSED, unsigned n UNUSED)
+{
+	*(bool *)has = true;
+	return OK;
+}
+
+static result sqlite_has_table(struct op *op, struct db *db, const char *table, bool *has)
+{
+	*has = false;
+	return DB_RUN(op, db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1", set_has, has, NULL,
+		      DB_STR(table));
+}
+
+static result sqlite_forbid(struct op *op, struct db *db, const char *table, unsigned verbs)
 {
 	static const struct {
 		enum db_verb verb;
@@ -248,41 +256,63 @@ result db_forbid(struct op *op, struct db *db, const char *table, unsigned verbs
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if ((verbs & known[i].verb) == 0)
 			continue;
-		TRY(db_run_script(op, db,
-				  arena_printf(op->arena,
-					       "CREATE TRIGGER %s_no_%s BEFORE %s ON %s BEGIN "
-					       "SELECT RAISE(ABORT, '%s of %s is forbidden'); END",
-					       table, known[i].name, known[i].name, table, known[i].name, table)));
+		TRY(sqlite_run_script(op, db,
+				      arena_printf(op->arena,
+						   "CREATE TRIGGER %s_no_%s BEFORE %s ON %s BEGIN "
+						   "SELECT RAISE(ABORT, '%s of %s is forbidden'); END",
+						   table, known[i].name, known[i].name, table, known[i].name, table)));
 	}
 	return OK;
 }
 
-result db_begin(struct op *op, struct db *db)
+static result sqlite_begin(struct op *op, struct db *db)
 {
 	/* IMMEDIATE takes the write lock now: a read transaction that is raised later can fail with BUSY. */
-	TRY(db_run(op, db, db->mode == DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL, 0, NULL, NULL, NULL));
-	db->changes_at_begin = sqlite3_total_changes64(db->sqlite);
+	TRY(sqlite_run(op, db, db->mode == DB_READ ? "BEGIN" : "BEGIN IMMEDIATE", NULL, 0, NULL, NULL, NULL));
+	own(db)->changes_at_begin = sqlite3_total_changes64(own(db)->sqlite);
 	return OK;
 }
 
-result db_commit(struct op *op, struct db *db)
+static result sqlite_commit(struct op *op, struct db *db)
 {
-	return db_run(op, db, "COMMIT", NULL, 0, NULL, NULL, NULL);
+	return sqlite_run(op, db, "COMMIT", NULL, 0, NULL, NULL, NULL);
 }
 
-void db_rollback(struct db *db)
+static bool sqlite_in_transaction(struct db *db)
+{
+	return sqlite3_get_autocommit(own(db)->sqlite) == 0;
+}
+
+static void sqlite_rollback(struct db *db)
 {
 	/* Cannot fail while there is a transaction; an error then means that SQLite has rolled back already. */
-	if (db_in_transaction(db))
-		(void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	if (sqlite_in_transaction(db))
+		(void)sqlite3_exec(own(db)->sqlite, "ROLLBACK", NULL, NULL, NULL);
 }
 
-bool db_in_transaction(struct db *db)
+static uint64_t sqlite_total_changes(struct db *db)
 {
-	return sqlite3_get_autocommit(db->sqlite) == 0;
+	return (uint64_t)(sqlite3_total_changes64(own(db)->sqlite) - own(db)->changes_at_begin);
 }
 
-uint64_t db_total_changes(struct db *db)
+static const char *sqlite_url_public(struct op *op UNUSED, const char *url)
 {
-	return (uint64_t)(sqlite3_total_changes64(db->sqlite) - db->changes_at_begin);
+	return url;
 }
+
+static const char *const prefixes[] = { "sqlite:", NULL };
+const struct db_driver db_sqlite = {
+	.prefixes = prefixes,
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.run = sqlite_run,
+	.run_script = sqlite_run_script,
+	.has_table = sqlite_has_table,
+	.forbid = sqlite_forbid,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.rollback = sqlite_rollback,
+	.in_transaction = sqlite_in_transaction,
+	.total_changes = sqlite_total_changes,
+	.url_public = sqlite_url_public,
+};

@@ -16,7 +16,10 @@ src_store_libstore_a_SOURCES = \
 	src/store/claims.c \
 	src/store/claims.h \
 	src/store/crls.c \
+	src/store/db.c \
 	src/store/db.h \
+	src/store/db_driver.h \
+	src/store/db_postgres.c \
 	src/store/db_sqlite.c \
 	src/store/ledger.c \
 	src/store/ledger.h \
@@ -24,8 +27,15 @@ src_store_libstore_a_SOURCES = \
 	src/store/ledger_batch.h \
 	src/store/migrations.c \
 	src/store/migrations.h \
+	src/store/nodes.c \
+	src/store/nodes.h \
 	src/store/orders.c \
 	src/store/orders.h \
+	src/store/postgres.h \
+	src/store/postgres_failure.c \
+	src/store/postgres_link.c \
+	src/store/postgres_schema.c \
+	src/store/postgres_statement.c \
 	src/store/revocations.c \
 	src/store/row.c \
 	src/store/row.h \

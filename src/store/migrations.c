@@ -93,10 +93,18 @@ static result create_record(struct op *op, struct db *db, const struct migration
 			     " number BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_s BIGINT NOT NULL, sha256 TEXT NOT NULL)");
 }
 
+/* A role that may not make tables gets by when nothing is missing. */
+static result ensure_record(struct op *op, struct db *db)
+{
+	bool has;
+	TRY(db_has_table(op, db, "schema_migration", &has));
+	return has ? OK : in_transaction(op, db, create_record, NULL);
+}
+
 result migrations_run(struct op *op, struct db *db, const struct migration *list, unsigned n)
 {
 	int64_t newest;
-	TRY(in_transaction(op, db, create_record, NULL));
+	TRY(ensure_record(op, db));
 	TRY(newest_number(op, db, &newest));
 	if (newest > n)
 		return FAIL(op, ERR_BACKEND, "store: its schema has number %lld, this program knows %u: a newer chancery wrote it; "

@@ -20,7 +20,7 @@ extern const struct migration schema_migrations[];
 extern const unsigned schema_migrations_n;
 
 /*
- * Runs those that the store lacks; does nothing when it has them all. Refuses a
+ * `db` is open for DB_MIGRATE. Runs those that the store lacks; does nothing when it has them all. Refuses a
  * store with a newer schema, or with a step of the same number and other text.
  * Two processes may do this at once.
  */

@@ -76,6 +76,8 @@ result challenge_list(struct op *op, struct db *db, const char *authorization, s
 result challenge_respond(struct op *op, struct db *db, const char *id, const char *thumbprint, int64_t due_s);
 /* Takes a due processing challenge for `lease_s` seconds, attempts + 1: ERR_CONFLICT when another node did. */
 result challenge_claim(struct op *op, struct db *db, const char *id, int64_t now_s, int64_t lease_s);
+/* Gives a claim back from which no probe went out: it was no attempt. Due again at `due_s`. */
+result challenge_unclaim(struct op *op, struct db *db, const char *id, int64_t due_s);
 result challenge_list_due(struct op *op, struct db *db, int64_t now_s, unsigned limit, struct challenge **out, unsigned *n);
 result challenge_finish(struct op *op, struct db *db, const char *id, enum challenge_status to, int64_t now_s,
 			const char *error);

@@ -65,7 +65,7 @@ result postgres_failed(struct op *op, struct postgres *pg, const PGresult *answe
 	const char *state = answer == NULL ? NULL : PQresultErrorField(answer, PG_DIAG_SQLSTATE);
 	const char *words = words_of(op, pg, answer);
 	const struct meaning *meaning = state == NULL ? NULL : meaning_of(state);
-	if (state != NULL && strcmp(state, "25006") == 0 && pg->db.mode == DB_WRITE) {
+	if (state != NULL && strcmp(state, "25006") == 0 && pg->db.mode != DB_READ) {
 		pg->is_misplaced = true;
 		note(pg, DB_LOST);
 		return FAIL(op, ERR_BUSY, "store: %s: this database server takes no writes (%s); looking for the one that does",

@@ -17,24 +17,25 @@
 
 #define SERVER_MIN 130000 /* PostgreSQL 13 */
 /* Longer than the server's own limits below, which give better explanations. */
-#define SILENCE_WRITE_MS 30000
-#define SILENCE_READ_MS 120000
+static const int64_t silence_ms[] = { [DB_READ] = 120000, [DB_WRITE] = 30000, [DB_MIGRATE] = 3600000 };
 
 /*
  * Bounds of a writer keep a node that hangs from holding up the others: it owns
  * the right to write for as long as its transaction is open. Readers pass over
  * millions of rows. A commit that does not reach the disk is no commit.
  */
-#define SETTINGS_BOTH                                                                                             \
+#define SETTINGS_ALL                                                                                             \
 	"SET client_min_messages = warning;"                                                                      \
 	"SELECT set_config('synchronous_commit', 'on', false)"                                                    \
 	" WHERE current_setting('synchronous_commit') IN ('off', 'local');"
-static const char settings_write[] =
-	SETTINGS_BOTH "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
-		      "SET idle_in_transaction_session_timeout = '10s'";
-static const char settings_read[] =
-	SETTINGS_BOTH "SET statement_timeout = '600s'; SET lock_timeout = '5s';"
-		      "SET idle_in_transaction_session_timeout = '600s'";
+static const char *const settings[] = {
+	[DB_READ] = SETTINGS_ALL "SET statement_timeout = '600s'; SET lock_timeout = '5s';"
+				 "SET idle_in_transaction_session_timeout = '600s'",
+	[DB_WRITE] = SETTINGS_ALL "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
+				  "SET idle_in_transaction_session_timeout = '10s'",
+	[DB_MIGRATE] = SETTINGS_ALL "SET statement_timeout = 0; SET lock_timeout = '60s';"
+				    "SET idle_in_transaction_session_timeout = '60s'",
+};
 
 bool postgres_is_up(const struct postgres *pg)
 {
@@ -107,7 +108,7 @@ static result check_server(struct op *op, struct postgres *pg)
 	if (!text_equal(encoding, "UTF8"))
 		return FAIL(op, ERR_POLICY, "store: the database has the encoding %s; make one with UTF8 (docs/postgresql.md)",
 			    encoding == NULL ? "unknown" : encoding);
-	return postgres_simple(op, pg, "settings", pg->db.mode == DB_WRITE ? settings_write : settings_read, NULL, NULL);
+	return postgres_simple(op, pg, "settings", settings[pg->db.mode], NULL, NULL);
 }
 
 result postgres_connect(struct op *op, struct postgres *pg)
@@ -160,7 +161,7 @@ static void wait_readable(struct postgres *pg, int64_t until_ms)
 
 PGresult *postgres_next(struct postgres *pg)
 {
-	int64_t until = clock_monotonic_ms() + (pg->db.mode == DB_WRITE ? SILENCE_WRITE_MS : SILENCE_READ_MS);
+	int64_t until = clock_monotonic_ms() + silence_ms[pg->db.mode];
 	if (pg->is_silent)
 		return NULL;
 	while (PQisBusy(pg->conn) != 0) {

@@ -92,9 +92,14 @@ static const char acme_sql[] =
 	"CREATE INDEX acme_challenge_authorization ON acme_challenge (authorization_id);"
 	"CREATE INDEX acme_challenge_due ON acme_challenge (due_s) WHERE status = 'processing';";
 
+static const char node_sql[] =
+	"CREATE TABLE node (name TEXT PRIMARY KEY, epoch BIGINT NOT NULL, seen_s BIGINT NOT NULL);";
+static const char *const node_kept[] = { "node", NULL }; /* an epoch that began again would let an old one in */
+
 const struct migration schema_migrations[] = {
 	{ 1, "audit log", log_sql, log_append_only, log_kept },
 	{ 2, "authorities and certificates", authority_sql, authority_append_only, authority_kept },
 	{ 3, "acme", acme_sql, NULL, NULL },
+	{ 4, "nodes", node_sql, NULL, node_kept },
 };
 const unsigned schema_migrations_n = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

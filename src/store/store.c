@@ -32,7 +32,7 @@ unsigned store_schema_version(void)
 static result migrate(struct op *op, const char *url, const char *dir)
 {
 	struct db *db;
-	TRY(db_open(op, url, dir, DB_WRITE, &db));
+	TRY(db_open(op, url, dir, DB_MIGRATE, &db));
 	result r = migrations_run(op, db, schema_migrations, schema_migrations_n);
 	db_close(&db);
 	return r;

@@ -20,7 +20,7 @@ static void use_order(struct op *op, struct bytes payload)
 		ASSERT(i == 0 || !identifier_equal(&order.identifiers[i - 1], &order.identifiers[i]));
 	}
 	if (order.n_refused > 0)
-		acme_problem_json(op, ACME_COMPOUND, "refused", order.refused, order.n_refused);
+		acme_problem_json(op, ACME_COMPOUND, 400, "refused", order.refused, order.n_refused);
 }
 
 static void use_account(struct op *op, struct bytes payload)

@@ -32,7 +32,7 @@ missing=$(sources | while read -r file; do head -n 1 "$file" | grep -q '^/\*' ||
 if [ -z "$missing" ]; then ok "every file says what it is for"; else not_ok "every file says what it is for" "$missing"; fi
 
 # Headers are self-contained.
-flags=$(pkg-config --cflags openssl libevent sqlite3 jansson libcyaml libpkcs11-helper-1 libcares libcurl libseccomp)
+flags=$(pkg-config --cflags openssl libevent sqlite3 jansson libcyaml libpkcs11-helper-1 libcares libcurl libseccomp libpq)
 wrong=
 for header in $(sources | grep '\.h$'); do
 	# shellcheck disable=SC2086

@@ -32,7 +32,7 @@ done
 # only LIBRARY-HEADER PATTERN-OF-FOLDERS NAME
 only() {
 	local wrong
-	wrong=$(find src ca protocols -name '*.[ch]' | xargs grep -lE "^#include <$1" | grep -vE "^($2)" || true)
+	wrong=$(find src ca protocols -name '*.[ch]' -exec grep -lE "^#include <$1" {} + | grep -vE "^($2)" || true)
 	check_empty "$3 only where it belongs" "$wrong"
 }
 only 'event2/' 'src/server/|src/courier/' libevent

@@ -411,7 +411,7 @@ static void fetches_the_challenge(void **state)
 	expect_evidence(bench, &reply, "hops.0.dns.A", "found");
 	expect_evidence(bench, &reply, "hops.0.dns.AAAA", "no data");
 	expect_evidence(bench, &reply, "hops.0.url",
-			arena_printf(op->arena, "http://ok.example:%s/.well-known/acme-challenge/" TOKEN, port));
+			arena_printf(op->arena, "http://ok.example:%s/.well-known/acme-challenge/%.8s", port, TOKEN)); /* V14 */
 }
 
 static void writes_canonical_evidence(void **state)
@@ -633,7 +633,7 @@ static void follows_redirects(void **state)
 	assert_true(reply.is_redirected);
 	assert_true(text_has_prefix(peers_last_request(bench->peers), "GET /elsewhere?x=y HTTP/1.1\r\nHost: ok.example:"));
 	expect_evidence(bench, &reply, "hops.1.url",
-			arena_printf(bench->op->arena, "http://ok.example:%u/elsewhere?x=y", peers_http_port(bench->peers)));
+			arena_printf(bench->op->arena, "http://ok.example:%u/elsewhere", peers_http_port(bench->peers)));
 	expect_ok(bench, "stays-redirect.example"); /* the body of a redirect is not waited for */
 	expect_ok(bench, "ten.example");
 	expect(bench, "eleven.example", PROBE_RESPONSE, "more than 10 redirects");

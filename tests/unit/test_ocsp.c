@@ -261,6 +261,38 @@ static void test_renewal(void **state) /* O5: before its end, and answers never 
 	responder_unpin(&first);
 }
 
+/* F14, O16: a responder that was certified in the future is replaced when the clock is back. */
+static void test_clock_was_ahead(void **state)
+{
+	struct op *op = *state;
+	const char *serial = issued();
+	clock_fix(start_s + 300 * DAY_S);
+	assert_ok(op, ocsp_signers_renew(op, fake->authority));
+	clock_fix(start_s);
+	assert_null(responder_pin(fake->authority->ocsp, fake->issuing, start_s));
+	assert_ok(op, ocsp_signers_renew(op, fake->authority));
+	struct responder *responder = responder_pin(fake->authority->ocsp, fake->issuing, start_s);
+	assert_non_null(responder);
+	assert_true(responder->not_before_s <= start_s);
+	responder_unpin(&responder);
+	assert_int_equal(verdict_on(op, fake->issuing, serial).status, V_OCSP_CERTSTATUS_GOOD);
+}
+
+/* O16: no answer, and no certificate after the other, until the clock is right. */
+static void test_clock_before_house(void **state)
+{
+	struct op *op = *state;
+	const struct ocsp_question question = { .ca = fake->issuing, .serial = issued() };
+	struct ocsp_request request;
+	struct ocsp_answer *answer;
+	uint64_t before = fake_token_signatures();
+	clock_fix(fake->issuing->not_before_s - DAY_S);
+	assert_ok(op, ocsp_signers_renew(op, fake->authority));
+	assert_int_equal(fake_token_signatures(), before);
+	parse(op, ocsp_client_request(op, &question, 1, 0), &request);
+	assert_err(op, ERR_BUSY, ocsp_answer(op, fake->authority, &request, &answer));
+}
+
 static void test_token_away(void **state) /* F25: tryLater is what BUSY becomes, and it heals */
 {
 	struct op *op = *state;
@@ -329,6 +361,8 @@ int main(void)
 		HOUSE_TEST(test_cache),
 		HOUSE_TEST(test_revocation_replaces),
 		HOUSE_TEST(test_renewal),
+		HOUSE_TEST(test_clock_was_ahead),
+		HOUSE_TEST(test_clock_before_house),
 		HOUSE_TEST(test_token_away),
 		HOUSE_TEST(test_memory_key_spares_token),
 		HOUSE_TEST(test_responder_certificate),
