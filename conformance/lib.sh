@@ -100,15 +100,6 @@ done_testing() {
 	tap_end
 }
 
-# The end of a test, instead of tap.sh's: the server goes first, because a
-# sanitizer's report of it is a failure whatever the clients saw.
-done_testing() {
-	kill -0 "${SERVER:-0}" 2>/dev/null && [ -n "${SERVER:-}" ] && stop_server
-	check_fails "no sanitizer has anything to say" grep -Eh 'Sanitizer|runtime error:' "$T"/*.log
-	printf '1..%d\n' "$tap_n"
-	[ "$tap_failed" -eq 0 ]
-}
-
 # restart_server: an orderly end and a new start. Not inside check, whose subshell cannot wait for it.
 restart_server() {
 	stop_server && start_server

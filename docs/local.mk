@@ -1,0 +1,14 @@
+# What is installed beside the program, and what only the distribution has.
+dist_man_MANS += docs/chancery.1
+dist_doc_DATA += docs/chancery.service docs/configuration.md docs/operators.md
+EXTRA_DIST += \
+	docs/architecture.md \
+	docs/store.md \
+	docs/decisions/0001-own-http-gate.md \
+	docs/decisions/0002-nonces-in-memory.md \
+	docs/decisions/0003-doubt-orphans.md \
+	docs/decisions/0004-typed-audit-entries.md \
+	docs/decisions/0005-operators-by-socket.md \
+	docs/decisions/0006-keys-in-memory.md \
+	docs/decisions/0007-pipelined-channels.md \
+	docs/decisions/0008-libyaml-beside-libcyaml.md

@@ -49,7 +49,7 @@ as_root() {
 need_packages() {
 	local missing=() package have
 	# shellcheck disable=SC2086,SC2016
-	have=$(dpkg-query -W -f '${Package} ${Status}\n' $1 2>/dev/null | sed -n 's/ install ok installed$//p')
+	have=$(dpkg-query -W -f '${Package} ${Status}\n' $1 2>/dev/null | sed -n 's/ install ok installed$//p') || true # it fails where one is missing
 	for package in $1; do
 		grep -qxF "$package" <<<"$have" || missing+=("$package")
 	done

@@ -60,6 +60,14 @@ result child_start(struct op *op, struct child *child, const char *dir, enum chi
 	return r;
 }
 
+bool child_has_ended(const struct child *child)
+{
+	siginfo_t info = { 0 };
+
+	return child->process.pid != 0 && waitid(P_PID, (id_t)child->process.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == child->process.pid;
+}
+
 bool child_reap(struct child *child, int *status)
 {
 	if (child->process.pid == 0 || waitpid(child->process.pid, status, WNOHANG) != child->process.pid)

@@ -25,7 +25,9 @@ void child_init(struct child *child, const char *name);
 void child_due_now(struct child *child);
 bool child_is_due(const struct child *child, int64_t now_ms);
 result child_start(struct op *op, struct child *child, const char *dir, enum child_state state);
-/* Whether it has ended; then it is down, its next start is set, and `status` is waitpid's. */
+/* Whether it has ended and is to be reaped. */
+bool child_has_ended(const struct child *child);
+/* Reaps it if it has ended: then true, it is down, its next start is set, and `status` is waitpid's. */
 bool child_reap(struct child *child, int *status);
 /* SIGKILL and reap; down, with its next start set as for one that died. */
 void child_kill(struct child *child);

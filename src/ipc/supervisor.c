@@ -145,15 +145,6 @@ static void take_end(struct op *op, struct supervisor *s, struct child *child, i
 	s->may_serve = true; /* what keeps a signer from logging in may pass; meanwhile there is work without it */
 }
 
-static void reap(struct op *op, struct supervisor *s)
-{
-	int status;
-
-	for (unsigned i = 0; i < s->n; i++)
-		if (child_reap(&s->children[i], &status))
-			take_end(op, s, &s->children[i], status);
-}
-
 /* Whether the server is gone by itself: its exit status then says more than the loss of its link. */
 static bool has_server_ended(struct op *op, struct supervisor *s)
 {
@@ -259,6 +250,20 @@ static void read_signer(struct op *op, struct supervisor *s, struct child *signe
 		log_failure(op, "signer.failed");
 	close(signer->process.fd);
 	signer->process.fd = -1;
+}
+
+/* What a signer says before it ends is in its socket, which reaping closes. */
+static void reap(struct op *op, struct supervisor *s)
+{
+	int status;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		struct child *child = &s->children[i];
+		if (is_signer(s, child) && child->state == CHILD_STARTING && child->process.fd >= 0 && child_has_ended(child))
+			read_signer(op, s, child);
+		if (child_reap(child, &status))
+			take_end(op, s, child, status);
+	}
 }
 
 /* Gives the server the sockets of those who came up, before or after it. */
