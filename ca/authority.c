@@ -110,6 +110,23 @@ static bool texts_equal(const struct config_texts *a, const struct config_texts 
 	return true;
 }
 
+/* Threads, queues and memory are laid out at the start. */
+static bool limits_equal(const struct config_limits *a, const struct config_limits *b)
+{
+	return a->connections == b->connections && a->connections_per_address == b->connections_per_address &&
+	       a->lane_read == b->lane_read && a->lane_sign == b->lane_sign && a->lane_batch == b->lane_batch &&
+	       a->queue_read == b->queue_read && a->queue_sign == b->queue_sign && a->queue_batch == b->queue_batch &&
+	       a->loops == b->loops && a->ocsp_cache_bytes == b->ocsp_cache_bytes;
+}
+
+/* The courier has its own copy, read when it started. */
+static bool validation_equal(const struct config_validation *a, const struct config_validation *b)
+{
+	return texts_equal(&a->resolvers, &b->resolvers) && texts_equal(&a->deny, &b->deny) &&
+	       a->http_port == b->http_port && a->allow_private == b->allow_private &&
+	       a->allow_loopback == b->allow_loopback;
+}
+
 /* What is bound to sockets, processes and open files changes with a restart only. */
 static const char *needs_restart(const struct config *old, const struct config *new)
 {
@@ -124,6 +141,10 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "token";
 	if (!text_equal(old->ocsp_key, new->ocsp_key))
 		return "ocsp_key";
+	if (!limits_equal(&old->limits, &new->limits))
+		return "limits (all but orders_per_account)";
+	if (!validation_equal(&old->validation, &new->validation))
+		return "validation (all but attempts)";
 	if (old->n_cas != new->n_cas || old->n_acme != new->n_acme)
 		return "the list of cas or of acme endpoints";
 	for (unsigned i = 0; i < old->n_cas; i++)

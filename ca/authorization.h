@@ -16,6 +16,7 @@ struct authorization_facts {
 	const char *profile;
 	const struct identifier *identifiers;
 	unsigned n_identifiers;
+	const char *main_name;       /* which of them the client wants as CN; NULL: no wish. Another name has no effect */
 	const char *requester;       /* "account:ID", "uid:0", "system" */
 	enum claim_kind claim_kind;  /* what T1 claims and T2 finishes */
 	const char *claim_id;

@@ -63,15 +63,24 @@ static result choose_times(struct op *op, const struct authorization *authorizat
 	return OK;
 }
 
-/* CN only as a copy of the first name that fits its bound of 64 (C16, N4). */
+/*
+ * CN only as a copy of an authorized name that fits its bound of 64 (C16, N4):
+ * the one that the client put first, where it said so, else the first that fits.
+ */
 static const char *common_name_of(const struct config_profile *profile, const struct authorization_facts *facts)
 {
+	const char *fits = NULL;
 	if (!profile->common_name)
 		return NULL;
-	for (unsigned i = 0; i < facts->n_identifiers; i++)
-		if (strlen(facts->identifiers[i].value) <= 64)
-			return facts->identifiers[i].value;
-	return NULL;
+	for (unsigned i = facts->n_identifiers; i-- > 0;) {
+		const char *name = facts->identifiers[i].value;
+		if (strlen(name) > 64)
+			continue;
+		if (text_equal(name, facts->main_name))
+			return name;
+		fits = name;
+	}
+	return fits;
 }
 
 static void put_addresses(struct op *op, const struct config *config, const struct ca *ca, struct tbs_plan *plan)
@@ -118,12 +127,11 @@ static result plan_leaf(struct op *op, struct authority *a, struct authorization
 	return choose_times(op, authorization, ca, &out->plan);
 }
 
-/* A refusal at the door is evidence too. */
-static result refuse(struct op *op, struct authority *a, const struct authorization *authorization, result cause)
+/* A refusal at the door is evidence too; the cause is what the caller hears. */
+static result refuse(struct op *op, struct authority *a, const struct authorization_facts *facts, result cause)
 {
 	if (cause.err != ERR_POLICY && cause.err != ERR_MALFORMED)
 		return cause;
-	const struct authorization_facts *facts = authorization_read(authorization);
 	struct op *aside = op_new();
 	aside->actor = op->actor;
 	memcpy(aside->request_id, op->request_id, sizeof aside->request_id);
@@ -140,6 +148,13 @@ static result refuse(struct op *op, struct authority *a, const struct authorizat
 		log_failure(aside, "audit.refusal");
 	op_free(&aside);
 	return cause;
+}
+
+result issue_authorize(struct op *op, struct authority *a, const struct authorization_facts *facts,
+		       struct authorization **out)
+{
+	result r = authorization_new(op, authority_config(a), facts, out);
+	return r.err == ERR_NONE ? r : refuse(op, a, facts, r);
 }
 
 /* RFC 8555 section 7.4.2: leaf first, each certifies the one before, no root. */
@@ -162,7 +177,7 @@ result issue(struct op *op, struct authority *a, struct authorization *authoriza
 	struct issuance issuance;
 	result r = plan_leaf(op, a, authorization, spki, &issuance);
 	if (r.err != ERR_NONE)
-		return refuse(op, a, authorization, r);
+		return refuse(op, a, authorization_read(authorization), r);
 	TRY(issuance_run(op, a, &issuance, out));
 	return chain_of(op, issuance.plan.issuer, out->der, &out->chain_pem);
 }

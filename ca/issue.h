@@ -10,6 +10,13 @@
 #include "ca/authorization.h"
 #include "ca/tbs.h"
 
+/*
+ * authorization_new() for a request that wants a certificate now: a refusal by
+ * policy (no such profile, not through this door, V2) becomes an audit entry.
+ */
+result issue_authorize(struct op *op, struct authority *authority, const struct authorization_facts *facts,
+		       struct authorization **out);
+
 struct issued {
 	const char *serial; /* hex */
 	struct bytes der;

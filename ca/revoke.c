@@ -57,7 +57,7 @@ static bool may_be_asked_for(int reason)
 	       reason == REASON_PRIVILEGE_WITHDRAWN;
 }
 
-result revoke(struct op *op, struct authority *a, const char *serial, int reason, struct revocation *out)
+result certificate_revoke(struct op *op, struct authority *a, const char *serial, int reason, struct revocation *out)
 {
 	if (!may_be_asked_for(reason))
 		return FAIL(op, ERR_MALFORMED,

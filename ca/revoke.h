@@ -13,4 +13,4 @@
  * keyCompromise the key is blocked for ever (N7). When the CRL cannot be signed
  * now the revocation stands, is in OCSP, and the steward goes on trying.
  */
-result revoke(struct op *op, struct authority *authority, const char *serial, int reason, struct revocation *out);
+result certificate_revoke(struct op *op, struct authority *authority, const char *serial, int reason, struct revocation *out);

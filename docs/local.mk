@@ -3,6 +3,7 @@ dist_man_MANS += docs/chancery.1
 dist_doc_DATA += docs/chancery.service docs/configuration.md docs/operators.md
 EXTRA_DIST += \
 	docs/architecture.md \
+	docs/benchmarks.md \
 	docs/store.md \
 	docs/decisions/0001-own-http-gate.md \
 	docs/decisions/0002-nonces-in-memory.md \

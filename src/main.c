@@ -27,7 +27,7 @@ static int usage(FILE *to, int status)
 	fputs("Usage: chancery COMMAND [OPTION…]\n\n", to);
 	for (const struct subcommand *row = commands; row->name != NULL; row++)
 		fprintf(to, "  %-8s %s\n", row->name, row->summary);
-	fputs("\nEach has a --help. --dir DIR names the folder of the CA ($CHANCERY_DIR, /etc/chancery).\n"
+	fputs("\nEach has a --help. --dir DIR names the folder of the CA ($CHANCERY_DIR, " CHANCERY_SYSCONFDIR ").\n"
 	      "A first CA on this machine: chancery init --dir demo --name \"Example Corp\" --host ca.example.internal\n",
 	      to);
 	return status;

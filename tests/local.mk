@@ -1,2 +1,4 @@
-# Unit tests are listed by the folder that they test; here is what is left.
-EXTRA_DIST += tests/local.mk
+# Unit tests are listed by the folder that they test; here is what is left: what
+# ./quickstart and ./runtests need, so that they run from a release, too.
+EXTRA_DIST += tests/local.mk tests/run_one tests/tap.sh tests/tsan.supp tests/lint tests/tools conformance scripts m4/.gitkeep \
+	quickstart runtests LICENSE CHANGELOG.md CONTRIBUTING.md SECURITY.md .clang-format .ci/run

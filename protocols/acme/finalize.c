@@ -123,6 +123,7 @@ static result authorize(struct op *op, const struct acme_request *request, const
 		.profile = order->profile,
 		.identifiers = identifiers,
 		.n_identifiers = n,
+		.main_name = csr->common_name,
 		.requester = arena_printf(op->arena, "account:%s", request->account.id),
 		.claim_kind = CLAIM_ACME_ORDER,
 		.claim_id = order->id,
@@ -131,7 +132,7 @@ static result authorize(struct op *op, const struct acme_request *request, const
 		.not_before_s = order->not_before_s,
 		.not_after_s = order->not_after_s,
 	};
-	result r = authorization_new(op, request->config, &facts, out);
+	result r = issue_authorize(op, request->authority, &facts, out);
 	if (r.err == ERR_POLICY)
 		return FAIL_CODE(op, ERR_POLICY, ACME_REJECTED_IDENTIFIER, "%s", op->detail);
 	return r;

@@ -163,7 +163,7 @@ result acme_revoke_certificate(struct op *op, const struct call *call, struct re
 	TRY(parse_certificate(op, wish.der, &certificate, &serial));
 	TRY(load_certificate(op, &request, serial, wish.der, &row));
 	TRY(may_revoke(op, &request, certificate, &row));
-	result r = revoke(op, request.authority, serial, wish.reason, &revocation);
+	result r = certificate_revoke(op, request.authority, serial, wish.reason, &revocation);
 	if (r.err == ERR_CONFLICT)
 		return FAIL_CODE(op, ERR_CONFLICT, ACME_ALREADY_REVOKED, "%s", op->detail);
 	if (r.err == ERR_MALFORMED)

@@ -2,7 +2,6 @@
 #include "protocols/api/api_handlers.h"
 
 #include "base/json.h"
-#include "base/text.h"
 #include "ca/audit.h"
 
 result api_audit_checkpoint(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
@@ -21,8 +20,9 @@ result api_audit_checkpoint(struct op *op, struct authority *a, const struct cal
 
 result api_audit_prove(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
 {
-	char *serial = arena_text_n(op->arena, (const char *)call->params[0].p, call->params[0].n), *json;
-	text_lower(serial);
+	const char *serial = NULL;
+	char *json;
+	TRY(api_read_serial(op, call->params[0], &serial));
 	TRY(audit_prove(op, a, serial, &json));
 	reply->status = 200;
 	reply->content_type = "application/json";

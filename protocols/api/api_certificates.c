@@ -123,7 +123,7 @@ result api_certificate_list(struct op *op, struct authority *a, const struct cal
  * OpenSSL prints them, with a leading 00 of the DER INTEGER. Rows have lower-case
  * hex of fixed length (V5).
  */
-static result read_serial(struct op *op, struct bytes from, const char **out)
+result api_read_serial(struct op *op, struct bytes from, const char **out)
 {
 	struct buf hex;
 	buf_init(&hex, op->arena, from.n + 1);
@@ -143,7 +143,7 @@ static result read_serial(struct op *op, struct bytes from, const char **out)
 static result load_by_param(struct op *op, struct db *db, const struct call *call, struct certificate *row)
 {
 	const char *serial = NULL;
-	TRY(read_serial(op, call->params[0], &serial));
+	TRY(api_read_serial(op, call->params[0], &serial));
 	result r = certificate_load(op, db, serial, row);
 	if (r.err == ERR_NOT_FOUND)
 		return FAIL(op, ERR_NOT_FOUND, "no certificate with serial %s; see: chancery cert list", serial);
@@ -197,9 +197,10 @@ result api_certificate_issue(struct op *op, struct authority *a, const struct ca
 					     .profile = arena_text(op->arena, profile),
 					     .identifiers = csr.identifiers,
 					     .n_identifiers = csr.n_identifiers,
+					     .main_name = csr.common_name,
 					     .requester = op->actor.id,
 					     .csr_hash = csr.hash };
-	TRY(authorization_new(op, authority_config(a), &facts, &authorization));
+	TRY(issue_authorize(op, a, &facts, &authorization));
 	struct issued issued;
 	TRY(issue(op, a, authorization, csr.spki, &issued));
 
@@ -230,7 +231,7 @@ result api_certificate_revoke(struct op *op, struct authority *a, const struct c
 		TRY(store_read(op, a->store, &lease));
 		TRY(load_by_param(op, lease.db, call, &row));
 	}
-	TRY(revoke(op, a, row.serial, reason, &revocation));
+	TRY(certificate_revoke(op, a, row.serial, reason, &revocation));
 
 	struct json_writer w;
 	json_write_init(&w, op->arena);

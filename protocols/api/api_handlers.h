@@ -15,6 +15,8 @@ api_handler api_certificate_list, api_certificate_show;               /* api_cer
 api_handler api_certificate_issue, api_certificate_revoke;            /* api_certificates.c */
 api_handler api_audit_checkpoint, api_audit_prove;                    /* api_audit.c */
 
+/* A serial as people have it, as rows have it: api_certificates.c says which forms. */
+result api_read_serial(struct op *op, struct bytes from, const char **out);
 /* 200 with what the writer holds. */
 struct json_writer;
 void api_reply_json(struct reply *reply, struct json_writer *w);

@@ -119,19 +119,21 @@ static void reply_error(struct reply *reply, enum ocsp_status status)
 	reply_header(reply, "Cache-Control", "no-store");
 }
 
-/* RFC 9919 section 7.2. max-age ends before nextUpdate, so that no cache hands out an answer past its time. */
+/*
+ * RFC 9919 section 7.2. max-age ends before nextUpdate, so that no cache hands
+ * out an answer past its time. What only one client can use (a nonce) or what
+ * may change in a moment (unknown) has max-age=0: an answer with our word on it
+ * is never marked no-cache or no-store.
+ */
 static void put_cache_headers(struct op *op, const struct ocsp_answer *answer, struct reply *reply)
 {
 	int64_t left_s = answer->fresh_until_s - clock_now_s();
-	if (left_s <= 0) {
-		reply_header(reply, "Cache-Control", "no-store");
-		return;
-	}
 	reply_header(reply, "Last-Modified", clock_http_date(op->arena, answer->this_update_s));
 	reply_header(reply, "ETag", arena_text(op->arena, answer->etag));
 	reply_header(reply, "Expires", clock_http_date(op->arena, answer->next_update_s));
 	reply_header(reply, "Cache-Control",
-		     arena_printf(op->arena, "max-age=%lld, public, no-transform, must-revalidate", (long long)left_s));
+		     arena_printf(op->arena, "max-age=%lld, public, no-transform, must-revalidate",
+				  left_s > 0 ? (long long)left_s : 0));
 }
 
 static void put_answer(struct op *op, const struct call *call, const struct ocsp_answer *answer, struct bytes body,

@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/text.h"
 
 /* The failure of a system call, by its errno. */
 static result fail_errno(struct op *op, const char *did, const char *path)
@@ -149,4 +152,25 @@ char *files_join(struct arena *arena, const char *dir, const char *name)
 	if (name[0] == '/')
 		return arena_text(arena, name);
 	return arena_printf(arena, "%s%s%s", dir, dir[0] != '\0' && dir[strlen(dir) - 1] == '/' ? "" : "/", name);
+}
+
+result files_socket_address(struct op *op, const char *path, struct sockaddr_un *out, int *folder_fd)
+{
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*folder_fd = -1;
+	if (text_copy(out->sun_path, sizeof out->sun_path, path))
+		return OK;
+	char *folder = arena_text(op->arena, path), *slash = strrchr(folder, '/');
+	if (slash == NULL)
+		return FAIL(op, ERR_LIMIT, "%s is too long for the name of a socket", path);
+	*slash = '\0';
+	*folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*folder_fd < 0)
+		return FAIL(op, ERR_BACKEND, "cannot open %s: %s", folder, strerror(errno));
+	if (text_copy(out->sun_path, sizeof out->sun_path,
+		      arena_printf(op->arena, "/proc/self/fd/%d/%s", *folder_fd, slash + 1)))
+		return OK;
+	close(*folder_fd);
+	*folder_fd = -1;
+	return FAIL(op, ERR_LIMIT, "%s is too long for the name of a socket", slash + 1);
 }

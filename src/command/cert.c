@@ -35,7 +35,7 @@ static int list(int argc, char **argv)
 			"  --limit N         at most N (100)\n"
 			"  --after SERIAL    go on after this one\n"
 			"  --json            as JSON\n"
-			"  --dir DIR         the folder of the CA ($CHANCERY_DIR, /etc/chancery)\n\n"
+			"  --dir DIR         the folder of the CA ($CHANCERY_DIR, " CHANCERY_SYSCONFDIR ")\n\n"
 			"Example: chancery cert list --expires-in 14d\n",
 	};
 	OPTIONS_OR_RETURN(&options, argc, argv);
@@ -59,9 +59,9 @@ static int list(int argc, char **argv)
 	if (is_open) {
 		const json_t *row;
 		size_t i;
-		printf("%-32s  %-10s  %-20s  %-10s  %s\n", "SERIAL", "STATUS", "NOT AFTER", "PROFILE", "NAMES");
+		printf("%-32s  %-10s  %-20s  %-14s  %s\n", "SERIAL", "STATUS", "NOT AFTER", "PROFILE", "NAMES");
 		json_array_foreach(rows_json, i, row)
-			printf("%-32s  %-10s  %-20s  %-10s  %s\n", print_cell(row, "serial"),
+			printf("%-32s  %-10s  %-20s  %-14s  %s\n", print_cell(row, "serial"),
 			       json_object_get(row, "revoked") != NULL ? "revoked" : print_cell(row, "status"),
 			       print_cell(row, "not_after"), print_cell(row, "profile"), print_names(op, row));
 	}

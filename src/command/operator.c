@@ -27,20 +27,23 @@
 
 static result connect_server(struct op *op, const char *dir, int *out)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address;
 	const char *path = files_join(op->arena, dir, "chancery.sock");
-	if (strlen(path) >= sizeof address.sun_path)
-		return FAIL(op, ERR_BACKEND, "%s is too long for a socket's path: use a shorter --dir", path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int folder, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return FAIL(op, ERR_BACKEND, "no socket: %s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+	int error = 0;
+	result r = files_socket_address(op, path, &address, &folder);
+	if (r.err == ERR_NONE && connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+		error = errno;
+	if (folder >= 0)
+		close(folder);
+	if (r.err == ERR_NONE && error == 0) {
 		*out = fd;
 		return OK;
 	}
-	int error = errno;
 	close(fd);
+	TRY(r);
 	if (error == ENOENT || error == ECONNREFUSED)
 		return FAIL(op, ERR_NOT_FOUND, "no server is running in %s", dir);
 	return FAIL(op, ERR_BACKEND, "cannot reach the server at %s: %s", path, strerror(error));

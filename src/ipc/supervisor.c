@@ -41,6 +41,8 @@ struct supervisor {
 	struct pollfd *fds; /* signal_fd, then one per child */
 	bool has_logged_in; /* the PIN has been right once: more signers may be started */
 	bool may_serve;     /* the server and the courier may be started */
+	bool is_serving;    /* this server has said that it is ready */
+	bool wants_reload;  /* SIGHUP came before that */
 	int64_t serve_at_ms;
 	bool is_stopping, is_done;
 	int64_t stop_by_ms;
@@ -92,6 +94,8 @@ static void start_due(struct op *op, struct supervisor *s)
 			continue;
 		}
 		log_info(op, "role.started", "%s started, pid %d", child->name, (int)child->process.pid);
+		if (i == SERVER)
+			s->is_serving = s->wants_reload = false; /* it reads its configuration now */
 		if (i == SERVER || is_signer(s, child))
 			limit_reading(child->process.fd);
 	}
@@ -133,6 +137,10 @@ static void take_end(struct op *op, struct supervisor *s, struct child *child, i
 		begin_stop(op, s, 1);
 	}
 	if (child == &s->children[SERVER] && s->is_stopping) {
+		if (WIFSIGNALED(status)) { /* not drained, and nobody is to believe it */
+			log_error(op, "service.drain", "%s ended (%s) before it had finished", child->name, how);
+			s->exit_status = 1;
+		}
 		s->is_done = true;
 		return;
 	}
@@ -167,24 +175,39 @@ static void lose_server(struct op *op, struct supervisor *s, const char *why)
 		return;
 	log_error(op, "server.lost", "the server is killed and started again: %s", why);
 	child_kill(&s->children[SERVER]);
-	if (s->is_stopping)
+	if (s->is_stopping) {
+		s->exit_status = 1;
 		s->is_done = true;
-	else
+	} else {
 		restart_with_server(s);
+	}
+}
+
+/*
+ * To a server that serves, and to none that is on its way up or down: it has
+ * nothing to reload into then. One that is coming up is told when it is there.
+ */
+static void pass_reload_on(struct op *op, struct supervisor *s)
+{
+	struct child *server = &s->children[SERVER];
+
+	if (s->is_stopping || server->state != CHILD_UP)
+		return;
+	s->wants_reload = !s->is_serving;
+	if (s->is_serving &&
+	    supervisor_wire_send(op, server->process.fd, SUPERVISOR_RELOAD, BYTES_NONE, -1).err != ERR_NONE)
+		log_failure(op, "server.unreachable");
 }
 
 static void take_signal(struct op *op, struct supervisor *s)
 {
 	struct signalfd_siginfo info;
-	struct child *server = &s->children[SERVER];
 
 	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
 		log_info(op, "service.reload", "SIGHUP: the server reads its configuration again");
-		if (server->state == CHILD_UP &&
-		    supervisor_wire_send(op, server->process.fd, SUPERVISOR_RELOAD, BYTES_NONE, -1).err != ERR_NONE)
-			log_failure(op, "server.unreachable");
+		pass_reload_on(op, s);
 	} else if (info.ssi_signo != SIGCHLD) {
 		log_info(op, "service.stopping", "signal %u: the server finishes what it has begun", info.ssi_signo);
 		begin_stop(op, s, 0);
@@ -221,12 +244,16 @@ static void read_server(struct op *op, struct supervisor *s)
 	}
 	if (fd >= 0)
 		close(fd);
-	if (frame.type == SUPERVISOR_READY)
+	if (frame.type == SUPERVISOR_READY) {
 		log_info(op, "service.ready", "the server serves");
-	else if (frame.type == SUPERVISOR_RECYCLE)
+		s->is_serving = true;
+		if (s->wants_reload)
+			pass_reload_on(op, s);
+	} else if (frame.type == SUPERVISOR_RECYCLE) {
 		recycle(op, s, frame.payload);
-	else
+	} else {
 		log_error(op, "supervisor.malformed", "frame type %u from the server", frame.type);
+	}
 }
 
 static void read_signer(struct op *op, struct supervisor *s, struct child *signer)
@@ -348,6 +375,7 @@ static void turn(struct op *op, struct supervisor *s)
 	kill_hanging_logins(op, s);
 	if (s->is_stopping && clock_monotonic_ms() >= s->stop_by_ms) {
 		log_error(op, "service.drain", "the server did not finish within %d s", LIMIT_DRAIN_MS / 1000 + 5);
+		s->exit_status = 1;
 		s->is_done = true;
 	}
 }

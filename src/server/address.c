@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "server/listener.h"
 
@@ -94,7 +95,8 @@ result listener_open_tcp(struct op *op, const char *address, bool is_shared, int
 		int reason = errno;
 		if (*fd >= 0)
 			close(*fd);
-		return FAIL(op, ERR_BACKEND, "cannot listen on %s: %s", address, strerror(reason));
+		return FAIL(op, reason == EADDRINUSE ? ERR_CONFLICT : ERR_BACKEND, "cannot listen on %s: %s%s", address,
+			    strerror(reason), reason == EADDRINUSE ? " (ss -ltnp shows by whom)" : "");
 	}
 	*port = port_of(*fd);
 	return OK;
@@ -119,26 +121,35 @@ static bool bind_local(int fd, const union socket_address *address)
 	return is_bound && listen(fd, BACKLOG) == 0;
 }
 
-result listener_open_local(struct op *op, const char *path, int *fd)
+static result open_at(struct op *op, const char *path, const union socket_address *address, int *fd)
 {
-	union socket_address address = { .local = { .sun_family = AF_UNIX } };
 	struct stat status;
 
-	if (!text_copy(address.local.sun_path, sizeof address.local.sun_path, path))
-		return FAIL(op, ERR_LIMIT, "the path %s is too long for a UNIX socket; use a shorter folder", path);
 	if (lstat(path, &status) == 0) {
 		if (!S_ISSOCK(status.st_mode))
 			return FAIL(op, ERR_CONFLICT, "%s exists and is no socket; move it away", path);
-		if (is_served(&address))
+		if (is_served(address))
 			return FAIL(op, ERR_CONFLICT, "another server answers on %s; stop it first", path);
 		if (unlink(path) != 0)
 			return FAIL(op, ERR_BACKEND, "cannot remove the stale %s: %s", path, strerror(errno));
 	}
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	ASSERT(*fd >= 0);
-	if (bind_local(*fd, &address))
+	if (bind_local(*fd, address))
 		return OK;
 	int reason = errno;
 	close(*fd);
 	return FAIL(op, ERR_BACKEND, "cannot listen on %s: %s", path, strerror(reason));
+}
+
+result listener_open_local(struct op *op, const char *path, int *fd)
+{
+	union socket_address address;
+	int folder;
+
+	TRY(files_socket_address(op, path, &address.local, &folder));
+	result r = open_at(op, path, &address, fd);
+	if (folder >= 0)
+		close(folder);
+	return r;
 }

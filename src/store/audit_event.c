@@ -13,11 +13,9 @@
 #define FORMAT_VERSION 1
 
 static const char *const type_names[AUDIT_TYPE_COUNT] = {
-	[AUDIT_LOG_CREATED] = "log.created",
 	[AUDIT_SERVER_STARTED] = "server.started",
 	[AUDIT_SERVER_STOPPED] = "server.stopped",
 	[AUDIT_CONFIG_RELOADED] = "config.reloaded",
-	[AUDIT_STORE_MIGRATED] = "store.migrated",
 	[AUDIT_KEY_GENERATED] = "key.generated",
 	[AUDIT_CA_CREATED] = "ca.created",
 	[AUDIT_ACCOUNT_CREATED] = "account.created",
@@ -29,13 +27,11 @@ static const char *const type_names[AUDIT_TYPE_COUNT] = {
 	[AUDIT_ISSUANCE_REFUSED] = "issuance.refused",
 	[AUDIT_ISSUANCE_INTENDED] = "issuance.intended",
 	[AUDIT_ISSUED] = "certificate.issued",
-	[AUDIT_ISSUANCE_FAILED] = "issuance.failed",
 	[AUDIT_ORPHANED] = "certificate.orphaned",
 	[AUDIT_REVOKED] = "certificate.revoked",
 	[AUDIT_CRL_SIGNED] = "crl.signed",
 	[AUDIT_OCSP_KEY_CHANGED] = "ocsp.key-changed",
 	[AUDIT_CHECKPOINT_SIGNED] = "checkpoint.signed",
-	[AUDIT_EXPORTED] = "log.exported",
 };
 
 const char *audit_type_name(enum audit_type type)

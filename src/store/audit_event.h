@@ -10,11 +10,9 @@
 #include "base/op.h"
 
 enum audit_type {
-	AUDIT_LOG_CREATED,
 	AUDIT_SERVER_STARTED,
 	AUDIT_SERVER_STOPPED,
 	AUDIT_CONFIG_RELOADED,
-	AUDIT_STORE_MIGRATED,
 	AUDIT_KEY_GENERATED,
 	AUDIT_CA_CREATED,
 	AUDIT_ACCOUNT_CREATED,
@@ -26,13 +24,11 @@ enum audit_type {
 	AUDIT_ISSUANCE_REFUSED,
 	AUDIT_ISSUANCE_INTENDED,
 	AUDIT_ISSUED,
-	AUDIT_ISSUANCE_FAILED,  /* intent ended before a signature was made */
 	AUDIT_ORPHANED,         /* intent in doubt: serial revoked */
 	AUDIT_REVOKED,
 	AUDIT_CRL_SIGNED,
 	AUDIT_OCSP_KEY_CHANGED,
 	AUDIT_CHECKPOINT_SIGNED,
-	AUDIT_EXPORTED,
 	AUDIT_TYPE_COUNT
 };
 const char *audit_type_name(enum audit_type type); /* "certificate.issued" */

@@ -64,8 +64,9 @@ result db_forbid(struct op *op, struct db *db, const char *table, unsigned verbs
 /*
  * DB_WRITE: waits until no other transaction of a writing connection is open,
  * in any process, and then is the only one. DB_READ: sees one moment. A
- * connection that was lost is made anew, here and for statements outside of a
- * transaction; within one, everything fails until db_rollback().
+ * connection that was lost is made anew, here without a word, and by the next
+ * statement after the one that found it lost; within a transaction everything
+ * fails until db_rollback().
  */
 result db_begin(struct op *op, struct db *db);
 /* A failure with DB_LOST says nothing about whether it happened: read back. */

@@ -288,6 +288,8 @@ static void postgres_rollback(struct db *db)
 		postgres_disconnect(pg);
 		return;
 	}
+	if (PQtransactionStatus(pg->conn) == PQTRANS_IDLE)
+		return; /* a COMMIT that was refused has ended it */
 	aside = op_new();
 	enum db_trouble trouble = db->trouble;
 	if (postgres_simple(aside, pg, "rollback", "ROLLBACK", NULL, NULL).err != ERR_NONE)

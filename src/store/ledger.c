@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/checkpoint.h"
+#include "base/clock.h"
 #include "base/files.h"
 #include "store/audit_rows.h"
 #include "store/ledger_batch.h"
+#include "store/nodes.h"
 
 #define BUILD "chancery " CHANCERY_VERSION
 #define BATCH_MAX 256
@@ -23,6 +25,7 @@ struct waiter {
 
 struct ledger {
 	struct arena *arena;
+	const char *url, *dir;
 	struct ledger_log log; /* the thread's alone once it runs */
 	pthread_t thread;
 	pthread_mutex_t lock; /* for all below */
@@ -74,11 +77,15 @@ static unsigned take_batch(struct ledger *ledger, struct waiter **batch)
 	if (ledger->first == NULL)
 		ledger->last = &ledger->first;
 	ledger->state.waiting -= n;
+	if (ledger->log.epoch != ledger->state.epoch) {
+		ledger->log.epoch = ledger->state.epoch;
+		ledger->log.is_fenced = false;
+	}
 	ASSERT(pthread_mutex_unlock(&ledger->lock) == 0);
 	return n;
 }
 
-static void finish_batch(struct ledger *ledger, struct waiter *const *batch, unsigned n, bool was_rerun)
+static void finish_batch(struct ledger *ledger, struct waiter *const *batch, unsigned n, const struct ledger_course *course)
 {
 	struct ledger_head head = { .size = ledger->log.frontier.size };
 	merkle_root(&ledger->log.frontier, &head.root);
@@ -86,7 +93,10 @@ static void finish_batch(struct ledger *ledger, struct waiter *const *batch, uns
 	ledger->head = head;
 	ledger->state.batches++;
 	ledger->state.closures += n;
-	ledger->state.rerun_batches += was_rerun;
+	ledger->state.rerun_batches += course->was_split;
+	ledger->state.repeated_batches += course->n_repeats;
+	if (ledger->log.is_fenced && ledger->log.epoch == ledger->state.epoch)
+		ledger->state.is_fenced = true;
 	for (unsigned i = 0; i < n; i++) {
 		batch[i]->is_done = true;
 		/* Under the lock: once it is open the waiter and its condition may be gone. */
@@ -106,8 +116,9 @@ static void *ledger_main(void *arg)
 			return NULL;
 		for (unsigned i = 0; i < n; i++)
 			items[i] = &batch[i]->item;
-		bool was_rerun = ledger_batch_run(&ledger->log, items, n);
-		finish_batch(ledger, batch, n, was_rerun);
+		struct ledger_course course = { .n_repeats = 0 };
+		ledger_batch_run(&ledger->log, items, n, &course);
+		finish_batch(ledger, batch, n, &course);
 	}
 }
 
@@ -152,6 +163,8 @@ result ledger_open(struct op *op, struct store *store, const char *node, struct 
 	ledger->last = &ledger->first;
 	ledger->log.node = arena_text(arena, node);
 	ledger->log.build = BUILD;
+	ledger->url = arena_text(arena, store_url(store));
+	ledger->dir = arena_text(arena, store_dir(store));
 	ASSERT(pthread_mutex_init(&ledger->lock, NULL) == 0);
 	ASSERT(pthread_cond_init(&ledger->filled, NULL) == 0);
 	result r = start(op, ledger, store);
@@ -195,6 +208,43 @@ result ledger_run(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg
 	ASSERT(pthread_mutex_unlock(&ledger->lock) == 0);
 	(void)pthread_cond_destroy(&self.woken);
 	return is_stopping ? FAIL(op, ERR_BUSY, "the server is stopping; try again") : self.item.outcome;
+}
+
+/* Apart from the queue: what waits there is of the old epoch until the new one is taken. */
+static result take_epoch(struct op *op, struct ledger *ledger, struct db *db, uint64_t *epoch)
+{
+	TRY(db_begin(op, db));
+	result r = node_start(op, db, ledger->log.node, clock_now_s(), epoch);
+	if (r.err == ERR_NONE)
+		r = db_commit(op, db);
+	db_rollback(db);
+	return r;
+}
+
+result ledger_take_epoch(struct op *op, struct ledger *ledger)
+{
+	struct db *db;
+	uint64_t epoch;
+	TRY(db_open(op, ledger->url, ledger->dir, DB_WRITE, &db));
+	result r = take_epoch(op, ledger, db, &epoch);
+	db_close(&db);
+	if (r.err != ERR_NONE)
+		return r;
+	ASSERT(pthread_mutex_lock(&ledger->lock) == 0);
+	ledger->state.epoch = epoch;
+	ledger->state.is_fenced = false;
+	ASSERT(pthread_mutex_unlock(&ledger->lock) == 0);
+	return OK;
+}
+
+static result do_nothing(struct op *op UNUSED, struct ledger_tx *tx UNUSED, void *arg UNUSED)
+{
+	return OK;
+}
+
+result ledger_seen(struct op *op, struct ledger *ledger)
+{
+	return ledger_run(op, ledger, do_nothing, NULL);
 }
 
 void ledger_read_head(struct ledger *ledger, struct ledger_head *out)

@@ -6,7 +6,7 @@
  *
  * Rule for closures: decide first, write after. A closure that fails must not
  * have written, or the batch is rolled back and run singly. A closure may run
- * twice (the first run rolled back), so it changes nothing but the database and
+ * several times (the earlier runs rolled back), so it changes nothing but the database and
  * what `arg` gets assigned. It runs on the ledger thread, must not block, and
  * may use the op of the worker that waits for it.
  */
@@ -25,6 +25,17 @@ struct ledger_tx;
 result ledger_open(struct op *op, struct store *store, const char *node, struct ledger **out);
 /* Finishes what is queued, joins the thread. */
 void ledger_free(struct ledger **ledger);
+
+/*
+ * For who serves: makes this process the node's only writer, by a new epoch in
+ * the store (nodes.h). Once another process has taken a newer one, or another
+ * node has ended this one, nothing is recorded any more (ERR_BUSY, and is_fenced
+ * in the state) until this is called again: then intents of before have been
+ * recovered by somebody else. Commands take none and are not checked.
+ */
+result ledger_take_epoch(struct op *op, struct ledger *ledger);
+/* A sign of life. Every batch leaves one, at most each five seconds; this is for idle nodes. */
+result ledger_seen(struct op *op, struct ledger *ledger);
 
 typedef result ledger_fn(struct op *op, struct ledger_tx *tx, void *arg);
 
@@ -45,6 +56,9 @@ void ledger_read_head(struct ledger *ledger, struct ledger_head *out);
 
 struct ledger_state {
 	uint64_t batches, closures, rerun_batches;
+	uint64_t repeated_batches; /* run again after a deadlock, a lost connection and the like */
 	unsigned waiting; /* closures in the queue now */
+	uint64_t epoch;   /* 0: none was taken */
+	bool is_fenced;   /* nothing is recorded until the next ledger_take_epoch() */
 };
 void ledger_read_state(struct ledger *ledger, struct ledger_state *out);

@@ -5,22 +5,54 @@
 #include "store/ledger_batch.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "store/audit_rows.h"
+#include "store/nodes.h"
 
 #define AUTO_OP __attribute__((cleanup(op_free))) struct op *
 
 /* C2SP tlog-tiles, entry bundles: the length of an entry has 16 bits. */
 #define ENTRY_MAX 65535
 
+/*
+ * How often a transaction is run again that the database rolled back for no
+ * fault of its closures. The waits grow to a second and sum up to about two: a
+ * restart of the database may pass within them, and a client still waits.
+ */
+#define REPEATS_MAX 7
+#define REPEAT_WITHIN_MS 15000 /* where each one takes long: a lock that is held, a host that does not answer */
+#define REPEAT_FIRST_MS 25
+#define REPEAT_LAST_MS 1000
+/* For what became of a lost COMMIT: its server ends it within ten seconds, when it is alive. */
+#define FATE_WITHIN_MS 30000
+
+/* Between signs of life: a small part of the time after which others take a node for dead. */
+#define SEEN_EVERY_S 5
+
 struct ledger_tx {
 	struct ledger_log *log;
 	struct merkle_frontier frontier; /* with this transaction's entries */
 	int64_t time_ns;
+	int64_t seen_s;
 	struct merkle_hash last_leaf;
 };
+
+/* From half to the whole of a time that doubles: nodes that collided do not come back at the same moment. */
+static void wait_before_repeat(unsigned repeat)
+{
+	int64_t ms = REPEAT_FIRST_MS << (repeat < 10 ? repeat : 10);
+	uint8_t chance;
+	random_bytes(&chance, 1);
+	if (ms > REPEAT_LAST_MS)
+		ms = REPEAT_LAST_MS;
+	ms = ms / 2 + ms / 2 * chance / 255;
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000 };
+	(void)nanosleep(&time, NULL);
+}
 
 struct db *ledger_db(struct ledger_tx *tx)
 {
@@ -51,17 +83,24 @@ result ledger_audit(struct op *op, struct ledger_tx *tx, const struct audit_even
 	return OK;
 }
 
-static result take_time(struct op *op UNUSED, void *time_ns, const struct audit_row *row)
+static result take_last(struct op *op UNUSED, void *arg, const struct audit_row *row)
 {
-	*(int64_t *)time_ns = row->time_ns;
+	struct ledger_log *log = arg;
+	log->time_ns = row->time_ns;
+	log->last_leaf = row->leaf;
 	return OK;
 }
 
-static result read_last_time(struct op *op, struct ledger_log *log)
+static result read_last(struct op *op, struct ledger_log *log)
 {
 	log->time_ns = 0;
-	return log->frontier.size == 0 ? OK :
-					 audit_rows_read(op, log->db, log->frontier.size - 1, 1, take_time, &log->time_ns);
+	return log->frontier.size == 0 ? OK : audit_rows_read(op, log->db, log->frontier.size - 1, 1, take_last, log);
+}
+
+static result take_leaf(struct op *op UNUSED, void *leaf, const struct audit_row *row)
+{
+	*(struct merkle_hash *)leaf = row->leaf;
+	return OK;
 }
 
 result ledger_log_read(struct op *op, struct ledger_log *log)
@@ -72,34 +111,67 @@ result ledger_log_read(struct op *op, struct ledger_log *log)
 	if (memcmp(root.b, expected.b, sizeof(root.b)) != 0)
 		return FAIL(op, ERR_UNAUTHENTIC, "the log in the store does not fit its head at %llu entries: the store is damaged; "
 			    "run chancery audit verify, and restore a backup", (unsigned long long)log->frontier.size);
-	return read_last_time(op, log);
+	return read_last(op, log);
+}
+
+static result replaced(struct op *op, const struct ledger_log *log, uint64_t size)
+{
+	return FAIL(op, ERR_BACKEND, "the log in the store has %llu entries, but these are not the %llu that were written: the store "
+		    "was replaced under the running server; stop it and restore the newest copy of the store",
+		    (unsigned long long)size, (unsigned long long)log->frontier.size);
 }
 
 /*
- * Another process may have appended since (a command beside the server), so the
- * head is read anew; but it never goes back while we run.
+ * Another process may have appended since (a node, a command beside the server),
+ * so the head is read anew; but it never goes back while we run, and what was
+ * last stays where it was (F4: a promoted standby that lacks the end of the log,
+ * on which others have gone on writing).
  */
 static result catch_up(struct op *op, struct ledger_log *log)
 {
 	struct merkle_frontier stored;
+	struct merkle_hash leaf = log->last_leaf;
 	TRY(audit_head_read(op, log->db, &stored, NULL));
 	if (stored.size > log->frontier.size) {
+		if (log->frontier.size > 0)
+			TRY(audit_rows_read(op, log->db, log->frontier.size - 1, 1, take_leaf, &leaf));
+		if (memcmp(leaf.b, log->last_leaf.b, sizeof(leaf.b)) != 0)
+			return replaced(op, log, stored.size);
 		log->frontier = stored;
-		return read_last_time(op, log);
+		return read_last(op, log);
 	}
 	size_t peaks = (size_t)__builtin_popcountll(stored.size);
 	if (stored.size < log->frontier.size || memcmp(stored.peaks, log->frontier.peaks, peaks * sizeof(stored.peaks[0])) != 0)
-		return FAIL(op, ERR_BACKEND, "the log in the store has %llu entries, but %llu were written: the store was replaced "
-			    "under the running server; stop it and restore the newest copy of the store",
-			    (unsigned long long)stored.size, (unsigned long long)log->frontier.size);
+		return replaced(op, log, stored.size);
 	return OK;
+}
+
+/* F16: a process whose epoch is over writes nothing, whatever it was about to. */
+static result check_epoch(struct op *op, struct ledger_tx *tx)
+{
+	struct ledger_log *log = tx->log;
+	int64_t now = clock_now_s();
+	tx->seen_s = log->seen_s;
+	if (log->epoch == 0)
+		return OK;
+	bool is_due = now >= log->seen_s + SEEN_EVERY_S || now < log->seen_s;
+	result r = is_due ? node_seen(op, log->db, log->node, log->epoch, now) :
+			    node_check(op, log->db, log->node, log->epoch);
+	log->is_fenced = r.err == ERR_BUSY && db_trouble(log->db) == DB_FINE;
+	if (is_due)
+		tx->seen_s = now;
+	return r;
 }
 
 static result batch_begin(struct op *op, struct ledger_log *log, struct ledger_tx *tx)
 {
 	TRY(db_begin(op, log->db));
+	*tx = (struct ledger_tx){ .log = log };
+	TRY(check_epoch(op, tx));
 	TRY(catch_up(op, log));
-	*tx = (struct ledger_tx){ .log = log, .frontier = log->frontier, .time_ns = log->time_ns };
+	tx->frontier = log->frontier;
+	tx->time_ns = log->time_ns;
+	tx->last_leaf = log->last_leaf;
 	return OK;
 }
 
@@ -140,36 +212,65 @@ static void fail_all(const struct op *op, const char *what, struct ledger_item *
 	}
 }
 
-static result find_leaf(struct op *op UNUSED, void *leaf, const struct audit_row *row)
-{
-	*(struct merkle_hash *)leaf = row->leaf;
-	return OK;
-}
-
 /*
  * After COMMIT failed: whether it happened nevertheless, read back by the last
- * entry of the batch. Unreadable, or a batch without entries: unknown.
+ * entry of the batch. Within a transaction of its own, which has to wait for
+ * the right to write: a COMMIT that is still under way somewhere holds it, so
+ * that what is read is final. Unreadable, or a batch without entries: unknown.
  */
 enum fate { FATE_UNKNOWN, FATE_STORED, FATE_NOT_STORED };
 static enum fate batch_fate(struct ledger_tx *tx)
 {
 	AUTO_OP op = op_new();
+	struct db *db = tx->log->db;
 	struct merkle_hash leaf = { { 0 } };
 	if (tx->frontier.size == tx->log->frontier.size)
 		return FATE_UNKNOWN;
-	if (audit_rows_read(op, tx->log->db, tx->frontier.size - 1, 1, find_leaf, &leaf).err != ERR_NONE)
+	result r = db_begin(op, db);
+	if (r.err == ERR_NONE)
+		r = audit_rows_read(op, db, tx->frontier.size - 1, 1, take_leaf, &leaf);
+	db_rollback(db);
+	if (r.err != ERR_NONE)
 		return FATE_UNKNOWN;
 	return memcmp(leaf.b, tx->last_leaf.b, sizeof(leaf.b)) == 0 ? FATE_STORED : FATE_NOT_STORED;
+}
+
+/* With the connection gone the first look may come too early; the next ones are further apart. */
+static enum fate find_fate(struct ledger_tx *tx, bool is_lost)
+{
+	int64_t until = clock_monotonic_ms() + FATE_WITHIN_MS;
+	enum fate fate = batch_fate(tx);
+	bool can_be_told = is_lost && tx->frontier.size > tx->log->frontier.size;
+	for (unsigned i = 0; can_be_told && fate == FATE_UNKNOWN && clock_monotonic_ms() < until; i++) {
+		wait_before_repeat(i);
+		fate = batch_fate(tx);
+	}
+	return fate;
 }
 
 static void batch_accept(struct ledger_tx *tx)
 {
 	tx->log->frontier = tx->frontier;
 	tx->log->time_ns = tx->time_ns;
+	tx->log->last_leaf = tx->last_leaf;
+	tx->log->seen_s = tx->seen_s;
 }
 
-/* True: all outcomes are set. False: rolled back, each has to run alone. */
-static bool batch_commit(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
+/* What became of a transaction: outcomes are set; rolled back, each has to run alone; rolled back, all once more. */
+enum ending { ENDED, TO_SPLIT, TO_REPEAT };
+
+/* Nothing was stored, for sure. The trouble says whether it is worth another run. */
+static enum ending not_stored(const struct op *op, enum db_trouble trouble, struct ledger_item *const *items, unsigned n)
+{
+	if (trouble != DB_FINE)
+		return TO_REPEAT;
+	if (n > 1)
+		return TO_SPLIT;
+	fail_all(op, "nothing was recorded", items, n);
+	return ENDED;
+}
+
+static enum ending batch_commit(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
 {
 	struct db *db = tx->log->db;
 	result r = batch_seal(op, tx);
@@ -178,53 +279,93 @@ static bool batch_commit(struct op *op, struct ledger_tx *tx, struct ledger_item
 		r = db_commit(op, db);
 	if (r.err == ERR_NONE) {
 		batch_accept(tx);
-		return true;
+		return ENDED;
 	}
+	enum db_trouble trouble = db_trouble(db);
+	if (op->err == ERR_CONFLICT) /* another node was first at the head: it has moved on, and so can we */
+		trouble = DB_RETRY;
 	db_rollback(db);
 	log_failure(op, "ledger.batch");
-	enum fate fate = is_sealed ? batch_fate(tx) : FATE_NOT_STORED;
-	if (fate == FATE_STORED) {
+	if (!is_sealed || trouble == DB_RETRY)
+		return not_stored(op, trouble, items, n);
+	switch (find_fate(tx, trouble == DB_LOST)) {
+	case FATE_STORED:
 		batch_accept(tx);
-		return true;
+		return ENDED;
+	case FATE_NOT_STORED:
+		return not_stored(op, trouble, items, n);
+	case FATE_UNKNOWN: /* what may have happened is never simply repeated */
+		break;
 	}
-	/* What may have happened is never simply repeated. */
-	if (fate == FATE_NOT_STORED && n > 1)
-		return false;
-	fail_all(op, fate == FATE_UNKNOWN ? "it is not known what was recorded" : "nothing was recorded", items, n);
-	return true;
+	fail_all(op, "it is not known what was recorded", items, n);
+	return ENDED;
 }
 
-static bool batch_try(struct ledger_log *log, struct ledger_item *const *items, unsigned n)
+/* Runs the closures; the first one that spoils the transaction ends it. */
+static enum ending run_closures(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
 {
-	AUTO_OP op = op_new();
+	struct db *db = tx->log->db;
+	for (unsigned i = 0; i < n; i++) {
+		if (closure_run(tx, items[i]))
+			continue;
+		enum db_trouble trouble = db_trouble(db);
+		db_rollback(db);
+		if (trouble == DB_FINE)
+			return n == 1 ? ENDED : TO_SPLIT; /* alone, its own failure is the outcome */
+		(void)FAIL(op, ERR_BUSY, "%s", items[i]->op->detail);
+		log_failure(op, "ledger.closure");
+		return TO_REPEAT;
+	}
+	return batch_commit(op, tx, items, n);
+}
+
+/* In op the failure, if it is one of the batch. */
+static enum ending batch_try(struct op *op, struct ledger_log *log, struct ledger_item *const *items, unsigned n)
+{
 	struct ledger_tx tx;
-	for (unsigned i = 0; i < n; i++)
-		items[i]->outcome = OK;
-	if (batch_begin(op, log, &tx).err != ERR_NONE) {
-		db_rollback(log->db);
-		log_failure(op, "ledger.begin");
-		fail_all(op, "nothing was recorded", items, n);
-		return true;
-	}
 	for (unsigned i = 0; i < n; i++) {
-		if (!closure_run(&tx, items[i])) {
-			db_rollback(log->db);
-			return n == 1; /* alone, its own failure is the outcome */
-		}
-	}
-	return batch_commit(op, &tx, items, n);
-}
-
-bool ledger_batch_run(struct ledger_log *log, struct ledger_item *const *items, unsigned n)
-{
-	if (batch_try(log, items, n))
-		return false;
-	for (unsigned i = 0; i < n; i++) {
-		/* Only the first run's own failure: the worker may come with an older one, to have it recorded. */
+		/* Only the failure of an earlier run: the worker may come with an older one, to have it recorded. */
 		if (items[i]->outcome.err != ERR_NONE)
 			op_clear_failure(items[i]->op);
-		bool is_done = batch_try(log, &items[i], 1);
-		ASSERT(is_done);
+		items[i]->outcome = OK;
 	}
-	return true;
+	if (batch_begin(op, log, &tx).err == ERR_NONE)
+		return run_closures(op, &tx, items, n);
+	enum db_trouble trouble = db_trouble(log->db);
+	db_rollback(log->db);
+	log_failure(op, "ledger.begin");
+	if (trouble != DB_FINE)
+		return TO_REPEAT;
+	fail_all(op, "nothing was recorded", items, n);
+	return ENDED;
+}
+
+/* No signature is made in a transaction, so running one again repeats none. */
+static enum ending batch_persist(struct ledger_log *log, struct ledger_item *const *items, unsigned n,
+				 struct ledger_course *course)
+{
+	int64_t until = clock_monotonic_ms() + REPEAT_WITHIN_MS;
+	for (unsigned i = 0;; i++) {
+		AUTO_OP op = op_new();
+		enum ending ending = batch_try(op, log, items, n);
+		if (ending != TO_REPEAT)
+			return ending;
+		if (i == REPEATS_MAX || clock_monotonic_ms() >= until) {
+			fail_all(op, "nothing was recorded", items, n);
+			return ENDED;
+		}
+		course->n_repeats++;
+		wait_before_repeat(i);
+	}
+}
+
+void ledger_batch_run(struct ledger_log *log, struct ledger_item *const *items, unsigned n, struct ledger_course *course)
+{
+	for (unsigned i = 0; i < n; i++)
+		items[i]->outcome = OK;
+	if (batch_persist(log, items, n, course) != TO_SPLIT)
+		return;
+	course->was_split = true;
+	for (unsigned i = 0; i < n; i++)
+		(void)batch_persist(log, &items[i], 1, course);
 }

@@ -55,9 +55,11 @@ check_PROGRAMS += \
 	tests/unit/test_db \
 	tests/unit/test_ledger \
 	tests/unit/test_migrations \
+	tests/unit/test_nodes \
 	tests/unit/test_orders \
-	tests/unit/test_orders_walk
-STORE_TEST_COMMON = tests/unit/check.h tests/unit/fixture.h tests/unit/store_fixture.h tests/unit/orders_fixture.h
+	tests/unit/test_orders_walk \
+	tests/unit/test_postgres
+STORE_TEST_COMMON = tests/fake/test_store.h tests/unit/check.h tests/unit/fixture.h tests/unit/store_fixture.h tests/unit/orders_fixture.h
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 STORE_TEST_LIBS = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_accounts_SOURCES = tests/unit/test_accounts.c $(STORE_TEST_COMMON)
@@ -84,10 +86,17 @@ tests_unit_test_ledger_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_migrations_SOURCES = tests/unit/test_migrations.c $(STORE_TEST_COMMON)
 tests_unit_test_migrations_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_migrations_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_nodes_SOURCES = tests/unit/test_nodes.c $(STORE_TEST_COMMON)
+tests_unit_test_nodes_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_nodes_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_orders_SOURCES = tests/unit/test_orders.c $(STORE_TEST_COMMON)
 tests_unit_test_orders_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_orders_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_orders_walk_SOURCES = tests/unit/test_orders_walk.c $(STORE_TEST_COMMON)
 tests_unit_test_orders_walk_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_orders_walk_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_postgres_SOURCES = tests/unit/test_postgres.c $(STORE_TEST_COMMON)
+tests_unit_test_postgres_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_postgres_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=PQgetResult -Wl,--wrap=PQconnectdbParams -Wl,--wrap=nanosleep
+tests_unit_test_postgres_LDADD = $(STORE_TEST_LIBS)
 endif

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "store/db.h"
 #include "store/migrations.h"
 
@@ -22,7 +23,12 @@ struct store {
 	struct idle *idle;    /* connections at rest */
 	struct idle *holders; /* list cells without a connection, to be used again */
 	unsigned n_lent;
+	unsigned n_failed;    /* connections in a row that could not be had */
+	int64_t next_try_ms;  /* then one reader at a time looks again, not before this */
 };
+
+#define TRY_AGAIN_FIRST_MS 50
+#define TRY_AGAIN_LAST_MS 1000
 
 unsigned store_schema_version(void)
 {
@@ -69,6 +75,11 @@ const char *store_url(const struct store *store)
 	return store->url;
 }
 
+const char *store_url_public(struct op *op, const char *url)
+{
+	return db_url_public(op, url);
+}
+
 const char *store_dir(const struct store *store)
 {
 	return store->dir;
@@ -110,14 +121,42 @@ static void give_back(struct store *store, struct db *own_db)
 	ASSERT(pthread_mutex_unlock(&store->lock) == 0);
 }
 
+/*
+ * While the database is away, readers are told so at once, and one of them at a
+ * time looks whether it is back: lanes do not fill with threads that wait for a
+ * connection, and the database is not flooded when it returns (F3).
+ */
+static bool may_try(struct store *store)
+{
+	ASSERT(pthread_mutex_lock(&store->lock) == 0);
+	int64_t now = clock_monotonic_ms();
+	bool may = store->n_failed == 0 || now >= store->next_try_ms;
+	if (may && store->n_failed > 0) {
+		int64_t pause = TRY_AGAIN_FIRST_MS << (store->n_failed < 8 ? store->n_failed : 8);
+		store->next_try_ms = now + (pause < TRY_AGAIN_LAST_MS ? pause : TRY_AGAIN_LAST_MS);
+	}
+	ASSERT(pthread_mutex_unlock(&store->lock) == 0);
+	return may;
+}
+
+static void note_try(struct store *store, bool has_failed)
+{
+	ASSERT(pthread_mutex_lock(&store->lock) == 0);
+	store->n_failed = has_failed ? store->n_failed + 1 : 0;
+	ASSERT(pthread_mutex_unlock(&store->lock) == 0);
+}
+
 result store_read(struct op *op, struct store *store, struct store_lease *out)
 {
+	if (!may_try(store))
+		return FAIL(op, ERR_BUSY, "the store cannot be reached just now; try again in a moment");
 	struct db *db = take_idle(store);
 	result r = OK;
 	if (db == NULL)
 		r = db_open(op, store->url, store->dir, DB_READ, &db);
 	if (r.err == ERR_NONE)
 		r = db_begin(op, db);
+	note_try(store, r.err == ERR_BUSY);
 	if (r.err != ERR_NONE) {
 		db_close(&db);
 		give_back(store, NULL);

@@ -17,9 +17,13 @@ const char *store_url(const struct store *store);
 const char *store_dir(const struct store *store);
 unsigned store_schema_version(void);
 
+/* The URL for people and logs: without passwords. */
+const char *store_url_public(struct op *op, const char *url);
+
 /*
  * A connection for reading, from a pool; give it back with AUTO(store_lease) or
- * store_release. Sees what was committed when its first statement ran.
+ * store_release. Sees what was committed when its first statement ran. ERR_BUSY,
+ * and quickly, while the database is away.
  */
 struct store_lease {
 	struct store *store;

@@ -22,14 +22,14 @@ static void must(struct op *op, const char *what, result r)
 }
 #define MUST(op, call) must((op), #call, (call))
 
-static struct config *make_config(struct arena *arena, const char *dir, const char *ocsp_key)
+static struct config *make_config(struct arena *arena, const char *dir, const char *store, const char *ocsp_key)
 {
 	struct config *config = arena_alloc(arena, sizeof *config);
 	config->dir = arena_text(arena, dir);
 	config->organization = "Example Corp";
 	config->host = "ca.example.internal";
 	config->log_level = "warning";
-	config->store = "sqlite:chancery.db";
+	config->store = arena_text(arena, store);
 	config->ocsp_key = ocsp_key;
 	config->https_port = 8443;
 	config->http_port = 8080;
@@ -70,7 +70,8 @@ struct fake_authority *fake_authority_prepare(const char *ocsp_key)
 	const char *tmp = getenv("TMPDIR");
 	snprintf(fake->dir, sizeof fake->dir, "%s/chancery-test-XXXXXX", tmp != NULL && strlen(tmp) < 32 ? tmp : "/tmp");
 	ASSERT(mkdtemp(fake->dir) != NULL);
-	fake->config = make_config(fake->arena, fake->dir, ocsp_key);
+	test_store_make(&fake->store);
+	fake->config = make_config(fake->arena, fake->dir, fake->store.url, ocsp_key);
 	fake_token_reset();
 	run_ceremony(fake);
 	return fake;
@@ -114,6 +115,7 @@ void fake_authority_free(struct fake_authority **fake)
 {
 	struct fake_authority *f = *fake;
 	fake_authority_close(f);
+	test_store_drop(&f->store);
 	remove_folder(f->dir);
 	op_free(&f->op);
 	arena_free(&f->arena);

@@ -7,11 +7,13 @@
 
 #include "ca/authority.h"
 #include "store/certificates.h"
+#include "tests/fake/test_store.h"
 
 struct fake_authority {
 	struct op *op;
 	struct arena *arena;     /* of the configuration and of what the functions below return */
 	char dir[64];
+	struct test_store store;
 	struct config *config;   /* may be changed while the authority is closed */
 	struct authority *authority;
 	const struct ca *root, *issuing;

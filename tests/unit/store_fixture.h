@@ -1,6 +1,7 @@
 /*
- * For tests of the store: a folder of their own with a migrated SQLite store in
- * it, and a connection that writes. The folder goes with the test.
+ * For tests of the store: a folder of their own, a migrated store, and a
+ * connection that writes. Both go with the test. The store is SQLite's in that
+ * folder, or PostgreSQL's (tests/fake/test_store.h).
  */
 #pragma once
 
@@ -14,13 +15,14 @@
 #include "base/clock.h"
 #include "store/db.h"
 #include "store/store.h"
+#include "tests/fake/test_store.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fixture.h"
 
-#define STORE_URL "sqlite:chancery.db"
-
 struct place {
 	char dir[64];
+	struct test_store where;
+	const char *url; /* in `where` */
 	struct op *op;
 	struct store *store;
 	struct db *db;
@@ -28,8 +30,8 @@ struct place {
 
 static inline void place_open(struct place *place)
 {
-	assert_ok(place->op, store_open(place->op, STORE_URL, place->dir, &place->store));
-	assert_ok(place->op, db_open(place->op, STORE_URL, place->dir, DB_WRITE, &place->db));
+	assert_ok(place->op, store_open(place->op, place->url, place->dir, &place->store));
+	assert_ok(place->op, db_open(place->op, place->url, place->dir, DB_WRITE, &place->db));
 }
 
 static inline void place_close(struct place *place)
@@ -46,6 +48,8 @@ static inline int place_setup_bare(void **state)
 	place->op = op_new();
 	(void)snprintf(place->dir, sizeof(place->dir), "/tmp/chancery-test.XXXXXX");
 	assert_non_null(mkdtemp(place->dir));
+	test_store_make(&place->where);
+	place->url = place->where.url;
 	*state = place;
 	return 0;
 }
@@ -61,6 +65,7 @@ static inline int place_teardown(void **state)
 {
 	struct place *place = *state;
 	place_close(place);
+	test_store_drop(&place->where);
 	clock_fix(-1);
 	DIR *folder = opendir(place->dir);
 	assert_non_null(folder);
@@ -85,6 +90,11 @@ static inline result place_take_integer(struct op *op, void *arg, const struct d
 	assert_int_equal(columns[0].kind, DB_INTEGER);
 	*(int64_t *)arg = columns[0].integer;
 	return OK;
+}
+
+static inline void place_script(struct place *place, const char *sql)
+{
+	assert_ok(place->op, db_run_script(place->op, place->db, sql));
 }
 
 /* The one number that a query gives. */

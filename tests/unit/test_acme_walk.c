@@ -181,9 +181,10 @@ static void step_probe(struct walk *w)
 	acme_house_probe(w->house, w->client->jwk.thumbprint, kind);
 	if (!is(part->answer, "processing"))
 		return;
-	if (kind == ANSWER_LOST)
+	if (kind == ANSWER_LOST) { /* no probe came of the claim: it was no attempt */
 		part->due_s = w->now_s + 2;
-	else if (!is(part->state, "pending"))
+		part->attempts--;
+	} else if (!is(part->state, "pending"))
 		part->answer = "invalid";
 	else if (kind == ANSWER_RIGHT)
 		model_passed(w, order, part);

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "base/clock.h"
 #include "base/json.h"
 #include "ca/audit.h"
@@ -23,7 +21,7 @@ static result write_some(struct op *op, struct ledger_tx *tx, void *arg)
 {
 	(void)arg;
 	for (unsigned i = 0; i < 100; i++) {
-		struct audit_event event = { .type = AUDIT_EXPORTED, .outcome = "filler" };
+		struct audit_event event = { .type = AUDIT_SERVER_STARTED, .outcome = "filler" };
 		TRY(ledger_audit(op, tx, &event, NULL));
 	}
 	return OK;
@@ -48,26 +46,36 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* As somebody with the database file would: the triggers go first. */
+/* As somebody who owns the database would: the triggers go first. */
+static void drop_triggers(struct op *op, struct db *db)
+{
+	static const char *const tables[] = { "audit_entry", "audit_tile", "audit_head", "certificate", "revocation" };
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+		const char *t = tables[i];
+		const char *sql = test_store_is_postgresql() ?
+			arena_printf(op->arena, "DROP TRIGGER %s_is_kept ON %s", t, t) :
+			arena_printf(op->arena, "DROP TRIGGER IF EXISTS %s_no_UPDATE; DROP TRIGGER IF EXISTS %s_no_DELETE", t, t);
+		assert_ok(op, db_run_script(op, db, sql));
+	}
+	if (test_store_is_postgresql())
+		assert_ok(op, db_run_script(op, db,
+					    "CREATE FUNCTION zeroblob(n integer) RETURNS bytea LANGUAGE sql AS"
+					    " $$SELECT decode(repeat('00', n), 'hex')$$;"
+					    "CREATE FUNCTION replace(entry bytea, a text, b text) RETURNS bytea LANGUAGE sql AS"
+					    " $$SELECT convert_to(replace(convert_from(entry, 'UTF8'), a, b), 'UTF8')$$"));
+}
+
 static void tamper(struct fake_authority *fake, const char *sql)
 {
-	char path[128], *error = NULL;
-	sqlite3 *db;
-	snprintf(path, sizeof path, "%s/chancery.db", fake->dir);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	sqlite3_stmt *triggers;
-	char drop[2048] = "";
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_schema WHERE type = 'trigger'", -1, &triggers, NULL), SQLITE_OK);
-	while (sqlite3_step(triggers) == SQLITE_ROW) {
-		size_t n = strlen(drop);
-		snprintf(drop + n, sizeof drop - n, "DROP TRIGGER %s;", (const char *)sqlite3_column_text(triggers, 0));
-	}
-	sqlite3_finalize(triggers);
-	assert_int_equal(sqlite3_exec(db, drop, NULL, NULL, &error), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
-		fail_msg("%s: %s", sql, error);
-	assert_true(sqlite3_total_changes(db) > 0);
-	sqlite3_close(db);
+	struct op *op = fake->op;
+	struct db *db;
+	assert_ok(op, db_open(op, fake->store.url, fake->dir, DB_WRITE, &db));
+	drop_triggers(op, db);
+	assert_ok(op, db_begin(op, db));
+	assert_ok(op, db_run_script(op, db, sql));
+	assert_true(db_total_changes(db) > 0);
+	assert_ok(op, db_commit(op, db));
+	db_close(&db);
 }
 
 static void verify(struct fake_authority *fake, struct audit_finding *finding)
@@ -134,7 +142,7 @@ static void test_rows_beside_the_log(void **state)
 	verify(fake, &finding);
 	assert_false(finding.is_intact);
 	assert_non_null(strstr(finding.what, serial));
-	assert_ok(fake->op, revoke(fake->op, fake->authority, serial, REASON_SUPERSEDED, &revocation));
+	assert_ok(fake->op, certificate_revoke(fake->op, fake->authority, serial, REASON_SUPERSEDED, &revocation));
 	tamper(fake, "DELETE FROM revocation");
 	verify(fake, &finding);
 	assert_false(finding.is_intact);

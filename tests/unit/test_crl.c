@@ -260,7 +260,7 @@ static void test_revoke(void **state) /* A29, I5: on the published CRL when the 
 	struct op *op = *state;
 	struct revocation revocation;
 	const char *serial = issued(start_s + DAY_S);
-	assert_ok(op, revoke(op, fake->authority, serial, REASON_KEY_COMPROMISE, &revocation));
+	assert_ok(op, certificate_revoke(op, fake->authority, serial, REASON_KEY_COMPROMISE, &revocation));
 	const struct published_object *object =
 		published_pin(fake->authority->published, BYTES_LITERAL("/crl/issuing.crl"));
 	assert_non_null(object);

@@ -789,7 +789,7 @@ static void test_shares_ports_between_loops_only(void **state)
 	struct front_config config = { .loops = 2, .connections = 1, .connections_per_address = 1, .routes = f.routes };
 	struct front *second = front_new(&config);
 	snprintf(address, sizeof address, "127.0.0.1:%u", f.http_port);
-	assert_err(op, ERR_BACKEND, front_listen(op, second, ON_HTTP, address, &port));
+	assert_err(op, ERR_CONFLICT, front_listen(op, second, ON_HTTP, address, &port));
 	assert_err(op, ERR_CONFLICT, front_listen_local(op, second, f.local_path));
 	static const char *const wrong[] = { "", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "localhost:80",
 					     "::1:80", "[::1]", "[::1:80", "127.0.0.1:+1", "256.0.0.1:80" };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,7 @@ static int fake_courier(void)
 
 static int peers[8] = { -1, -1, -1, -1, -1, -1, -1, -1 };
 static struct supervisor_link *server_link;
+static atomic_bool is_ready;
 
 static void take_peer(void *arg, enum peer_kind kind, unsigned index, int own_fd)
 {
@@ -121,7 +123,7 @@ static void take_reload(void *arg)
 	struct op *op = op_new();
 
 	(void)arg;
-	report("server reload");
+	report(atomic_load(&is_ready) ? "server reload" : "server early reload");
 	if (sscanf(order_of(op, "server"), "recycle %u", &index) == 1)
 		supervisor_link_recycle(server_link, PEER_SIGNER, index);
 	op_free(&op);
@@ -137,6 +139,8 @@ static void take_stop(void *arg)
 
 	(void)arg;
 	report("server stop, signer %s", is_alive ? "alive" : "gone");
+	if (strcmp(order_of(op, "server"), "crash at stop") == 0)
+		kill(getpid(), SIGKILL);
 	_exit(0);
 }
 
@@ -146,6 +150,11 @@ _Noreturn static void fake_server(void)
 
 	report("server started %d", (int)getpid());
 	server_link = supervisor_link_open(ROLE_FD, &events);
+	struct op *op = op_new();
+	if (strcmp(order_of(op, "server"), "wait") == 0)
+		await_go(op);
+	op_free(&op);
+	atomic_store(&is_ready, true);
 	supervisor_link_ready(server_link);
 	for (;;)
 		pause();
@@ -471,6 +480,44 @@ static void the_server_is_told_to_reload_and_may_have_a_signer_recycled(void **s
 	stop(op, &rig);
 }
 
+/* F31, F35: a server on its way up has nothing to reload into yet; it is told as soon as it serves. */
+static void a_reload_waits_for_a_server_that_serves(void **state)
+{
+	struct op *op = *state;
+	struct rig rig;
+
+	rig_make(&rig);
+	make_gate(op, &rig);
+	rig_order(op, &rig, "server", "wait");
+	rig_start(&rig, 1);
+	int signer = await(&rig, "signer-0 started");
+	await_all(&rig, 1);
+	kill(rig.supervisor, SIGHUP);
+	/* A signer that is handed over afterwards: what the server was told before, it has by then. */
+	kill(signer, SIGKILL);
+	await(&rig, "server peer signer 0");
+	assert_false(has_come(&rig, "server early reload"));
+	let_go(op, &rig);
+	await(&rig, "server reload");
+	stop(op, &rig);
+}
+
+/* F35: a server that dies while it drains has not drained, and the exit status says so. */
+static void a_crash_while_stopping_is_no_success(void **state)
+{
+	struct op *op = *state;
+	struct rig rig;
+
+	rig_make(&rig);
+	rig_order(op, &rig, "server", "crash at stop");
+	rig_start(&rig, 1);
+	await_all(&rig, 1);
+	kill(rig.supervisor, SIGTERM);
+	await(&rig, "server stop, signer alive");
+	assert_int_equal(WEXITSTATUS(await_end(&rig)), 1);
+	rig_remove(op, &rig);
+}
+
 /* F2 */
 static void the_death_of_the_supervisor_ends_all(void **state)
 {
@@ -497,6 +544,8 @@ int main(int argc, char **argv)
 		TEST(sigterm_drains_while_signers_live),
 		TEST(signals_to_roles_do_not_end_them),
 		TEST(the_server_is_told_to_reload_and_may_have_a_signer_recycled),
+		TEST(a_reload_waits_for_a_server_that_serves),
+		TEST(a_crash_while_stopping_is_no_success),
 		TEST(the_death_of_the_supervisor_ends_all),
 	};
 
