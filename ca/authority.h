@@ -21,6 +21,8 @@ struct authority {
 	struct ocsp_signers *ocsp;
 	struct published *published;
 	const char *node;
+	void (*crl_due)(void *arg); /* tells the server's steward; NULL: nobody is there to make CRLs later */
+	void *crl_due_arg;
 };
 
 /* The configuration of now; stays readable for the life of the process. */

@@ -36,7 +36,7 @@ static result load_last(struct op *op, struct authority *a, const struct ca *ca,
 {
 	STORE_LEASE(lease);
 	TRY(store_read(op, a->store, &lease));
-	return crl_load_latest(op, lease.db, ca->name, out);
+	return crl_load_latest_times(op, lease.db, ca->name, out);
 }
 
 static result load_last_if_any(struct op *op, struct authority *a, const struct ca *ca, struct crl_row *out)

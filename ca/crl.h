@@ -8,7 +8,7 @@
 #include "store/authorities.h"
 #include "store/certificates.h"
 
-/* Makes the next CRL of a CA and publishes it. One at a time per CA; a second caller waits and gets a newer one. */
+/* Makes the next CRL of a CA and publishes it; out->der may be empty (it is published). One at a time per CA; a second caller waits and gets a newer one. */
 result crl_publish(struct op *op, struct authority *authority, const struct ca *ca, struct crl_row *out);
 /* Publishes what the store has; makes what is missing or due. At start and by the steward. */
 result crl_refresh(struct op *op, struct authority *authority, bool may_sign);

@@ -157,21 +157,41 @@ static void put_if_new(struct op *op, struct authority *a, const struct crl_row 
 		crl_put(op, a, crl);
 }
 
+/* A CRL may be large: with nothing new in the log and this one published, number and times are enough. */
+static bool is_settled(struct op *op, struct authority *a, unsigned i, const struct crl_row *times)
+{
+	struct ledger_head head;
+	if (a->published == NULL || a->ledger == NULL)
+		return false;
+	const char *path = arena_printf(op->arena, "/crl/%s.crl", times->ca);
+	const struct published_object *now = published_pin(a->published, bytes_of_text(path));
+	bool is_published = now != NULL && now->modified_s == times->this_update_s;
+	published_unpin((void *)(uintptr_t)now);
+	ledger_read_head(a->ledger, &head);
+	return is_published && was_seen(i, &head.root, times->number);
+}
+
+static result load(struct op *op, struct authority *a, unsigned i, struct crl_row *crl)
+{
+	const char *name = a->hierarchy->cas[i].name;
+	STORE_LEASE(lease);
+	TRY(store_read(op, a->store, &lease));
+	result r = crl_load_latest_times(op, lease.db, name, crl);
+	if (r.err == ERR_NONE && !is_settled(op, a, i, crl))
+		r = crl_load_latest(op, lease.db, name, crl);
+	if (r.err != ERR_NOT_FOUND)
+		return r;
+	op_clear_failure(op);
+	*crl = (struct crl_row){ 0 };
+	return OK;
+}
+
 static result refresh(struct op *op, struct authority *a, unsigned i, bool may_sign)
 {
 	struct crl_row crl;
 	bool due = false;
-	{
-		STORE_LEASE(lease);
-		TRY(store_read(op, a->store, &lease));
-		result r = crl_load_latest(op, lease.db, a->hierarchy->cas[i].name, &crl);
-		if (r.err != ERR_NONE && r.err != ERR_NOT_FOUND)
-			return r;
-		if (r.err == ERR_NOT_FOUND)
-			crl = (struct crl_row){ 0 };
-		op_clear_failure(op);
-	}
-	if (crl.number != 0)
+	TRY(load(op, a, i, &crl));
+	if (crl.der.n > 0)
 		put_if_new(op, a, &crl);
 	if (may_sign)
 		TRY(is_due(op, a, i, &crl, &due));

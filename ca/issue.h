@@ -35,7 +35,7 @@ result issue(struct op *op, struct authority *authority, struct authorization *a
 
 /*
  * Ends the intents of this node that no thread is working on: `at_start` all,
- * otherwise those older than a minute. Each is orphaned, its serial revoked, its
+ * otherwise those older than two minutes. Each is orphaned, its serial revoked, its
  * claim released; never signed again (rule 10).
  */
 result issue_recover(struct op *op, struct authority *authority, bool at_start, unsigned *n);

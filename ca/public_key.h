@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/config.h"
 #include "base/op.h"
 
 /*
@@ -17,3 +18,9 @@
  * out decoders: it is called several times for each certificate.
  */
 result public_key_decode(struct op *op, struct bytes spki, EVP_PKEY **own_out);
+
+/*
+ * An uncompressed point (SEC 1 section 2.3.3) of P-256 or P-384, which `type`
+ * says, as a key; NULL: it is no point of that curve.
+ */
+EVP_PKEY *public_key_from_point(enum key_type type, struct bytes point);

@@ -1,6 +1,6 @@
 /*
  * Revocation in one breath: the row and its audit entry in one transaction,
- * then what was kept of the old truth is dropped, then a new CRL.
+ * then what OCSP kept of the old truth is dropped. The CRL is the caller's.
  */
 #include "ca/revoke.h"
 
@@ -12,6 +12,7 @@
 struct revoking {
 	const char *serial;
 	int reason;
+	bool may_block_key;
 	struct revocation *out;
 };
 
@@ -44,7 +45,7 @@ static result write_revocation(struct op *op, struct ledger_tx *tx, void *arg)
 				     .spki_hash = row.spki_hash,
 				     .reason = revocation_reason_name(r->reason) };
 	TRY(revocation_insert(op, db, r->out));
-	if (r->reason == REASON_KEY_COMPROMISE)
+	if (r->reason == REASON_KEY_COMPROMISE && r->may_block_key)
 		TRY(blocked_key_insert(op, db, row.spki_hash, "it was revoked as compromised", clock_now_s()));
 	return ledger_audit(op, tx, &event, NULL);
 }
@@ -57,24 +58,30 @@ static bool may_be_asked_for(int reason)
 	       reason == REASON_PRIVILEGE_WITHDRAWN;
 }
 
-result certificate_revoke(struct op *op, struct authority *a, const char *serial, int reason, struct revocation *out)
+result certificate_revoke(struct op *op, struct authority *a, const char *serial, int reason, bool may_block_key,
+			  struct revocation *out)
 {
 	if (!may_be_asked_for(reason))
 		return FAIL(op, ERR_MALFORMED,
 			    "reason %d cannot be given here; use unspecified, keyCompromise, affiliationChanged, superseded, "
 			    "cessationOfOperation or privilegeWithdrawn",
 			    reason);
-	struct revoking revoking = { .serial = serial, .reason = reason, .out = out };
+	struct revoking revoking = { .serial = serial, .reason = reason, .may_block_key = may_block_key, .out = out };
 	TRY(ledger_run(op, a->ledger, write_revocation, &revoking));
 	ocsp_forget(a, out->serial);
 
-	const struct ca *ca = hierarchy_find(a->hierarchy, out->ca);
-	ASSERT(ca != NULL);
+	return OK;
+}
+
+void revocation_announce(struct op *op, struct authority *a, const struct revocation *revocation)
+{
+	const struct ca *ca = hierarchy_find(a->hierarchy, revocation->ca);
 	struct crl_row crl;
-	result r = crl_publish(op, a, ca, &crl);
-	if (r.err != ERR_NONE) { /* it stands; the steward sees a CRL older than the newest revocation */
+	ASSERT(ca != NULL);
+	if (a->crl_due != NULL) {
+		a->crl_due(a->crl_due_arg);
+	} else if (crl_publish(op, a, ca, &crl).err != ERR_NONE) { /* it stands; the next server makes up for the CRL */
 		log_failure(op, "crl.late");
 		op_clear_failure(op);
 	}
-	return OK;
 }

@@ -1,7 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2119,SC2120
 # For tests with real clients: a CA of the test's own, its server, a DNS
 # server, all on loopback ports of the test's own, stopped by pid at the end.
-# Sourced by bash; needs CHANCERY (the built program) and CHANCERY_TOP.
+# Sourced by bash; needs CHANCERY (the built program) and CHANCERY_TOP. With
+# CHANCERY_TEST_STORE (tests/tools/with_postgres) the store is a PostgreSQL
+# database of the test's own, otherwise SQLite's in the CA's folder.
 
 : "${CHANCERY:?the built chancery program}"
 : "${CHANCERY_TOP:?the top of the tree}"
@@ -16,6 +18,7 @@ stop_all() {
 	trap - EXIT
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
 	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
+	drop_store
 	[ "$tap_failed" -eq 0 ] && rm -rf "$T"
 }
 trap stop_all EXIT
@@ -45,9 +48,31 @@ wait_for() {
 	done
 }
 
+# make_store: $STORE, the URL of an empty database; "" for SQLite.
+STORE=
+make_store() {
+	[ -n "${CHANCERY_TEST_STORE:-}" ] && [ -z "$STORE" ] || return 0
+	local name=conformance_$$_$RANDOM
+	psql -qX "$CHANCERY_TEST_STORE" -c "CREATE DATABASE $name TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'" || return 1
+	STORE=$(sed -E "s#^(postgresql://[^/]*/)[^?]*#\\1$name#" <<<"$CHANCERY_TEST_STORE")
+}
+
+drop_store() {
+	[ -n "$STORE" ] || return 0
+	local name=${STORE#postgresql://*/}
+	psql -qX "$CHANCERY_TEST_STORE" -c "DROP DATABASE IF EXISTS ${name%%\?*} WITH (FORCE)" >/dev/null 2>&1
+	STORE=
+}
+
+# store_sql SQL: what the store says, columns parted by "|".
+store_sql() {
+	if [ -n "$STORE" ]; then psql -qXAt "$STORE" -c "$1"; else sqlite3 "$CA/chancery.db" "$1"; fi
+}
+
 # init_ca [OPTION…]: DIR in $CA.
 init_ca() {
-	"$CHANCERY" init --dir "$CA" --name "Test Corp" --host localhost --https-port "$HTTPS" --http-port "$HTTP" \
+	make_store || return 1
+	"$CHANCERY" init --dir "$CA" ${STORE:+--store "$STORE"} --name "Test Corp" --host localhost --https-port "$HTTPS" --http-port "$HTTP" \
 		--resolver "127.0.0.1:$DNS" --validation-port "$ACME_HTTP" --allow-loopback "$@" >"$T/init.log" 2>&1
 }
 
@@ -126,7 +151,7 @@ field() {
 
 # Number of certificate rows in the store, whatever their state.
 count_certificates() {
-	sqlite3 "$CA/chancery.db" 'SELECT count(*) FROM certificate'
+	store_sql 'SELECT count(*) FROM certificate'
 }
 
 # serial_of PEM: lower-case hex.

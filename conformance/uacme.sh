@@ -32,7 +32,7 @@ client() { # ACCOUNT OPTION…: its files are in ./ACCOUNT; uacme's own hook put
 verifies() { openssl verify -CAfile "$TLSCA" -untrusted "$1" "$1"; }
 ocsp() { openssl ocsp -issuer issuing.pem -CAfile "$TLSCA" -url "http://127.0.0.1:$HTTP/ocsp/issuing" -cert "$1"; }
 account_status() { # ACCOUNT's only row, found by its e-mail address
-	sqlite3 "$CA/chancery.db" "SELECT status FROM acme_account WHERE contact LIKE '%$1@t.test%'"
+	store_sql "SELECT status FROM acme_account WHERE contact LIKE '%$1@t.test%'"
 }
 
 for type in EC256 EC384 RSA2048; do

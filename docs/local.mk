@@ -4,6 +4,9 @@ dist_doc_DATA += docs/chancery.service docs/configuration.md docs/operators.md
 EXTRA_DIST += \
 	docs/architecture.md \
 	docs/benchmarks.md \
+	docs/postgresql.md \
+	docs/postgresql-grants.sql \
+	docs/postgresql-once.sql \
 	docs/store.md \
 	docs/decisions/0001-own-http-gate.md \
 	docs/decisions/0002-nonces-in-memory.md \

@@ -49,7 +49,7 @@ static result find_existing(struct op *op, const struct acme_request *request, s
 {
 	STORE_LEASE(lease);
 	TRY(store_read(op, request->authority->store, &lease));
-	return account_load_by_thumbprint(op, lease.db, request->settings->name, request->jwk.thumbprint, out);
+	return account_load_by_thumbprint(op, lease.db, request->settings->name, request->thumbprint, out);
 }
 
 static result insert_account(struct op *op, struct ledger_tx *tx, void *arg)
@@ -78,7 +78,7 @@ static result parse_new_account(struct op *op, const struct acme_request *reques
 		.id = id,
 		.endpoint = request->settings->name,
 		.status = ACCOUNT_VALID,
-		.thumbprint = request->jwk.thumbprint,
+		.thumbprint = request->thumbprint,
 		.jwk = request->jwk.json,
 		.created_s = request->now_s,
 	};

@@ -21,6 +21,7 @@ struct acme *acme_new(struct authority *authority, struct lane *batch)
 	acme->authority = authority;
 	acme->batch = batch;
 	acme->nonces = acme_nonces_new();
+	acme->account_keys = account_keys_new();
 	acme->arena = arena_new();
 	ASSERT(pthread_mutex_init(&acme->mutex, NULL) == 0);
 	acme->n_endpoints = config->n_acme;
@@ -45,6 +46,7 @@ void acme_free(struct acme **acme)
 	if (*acme == NULL)
 		return;
 	acme_nonces_free(&(*acme)->nonces);
+	account_keys_free(&(*acme)->account_keys);
 	arena_free(&(*acme)->arena);
 	pthread_mutex_destroy(&(*acme)->mutex);
 	free(*acme);

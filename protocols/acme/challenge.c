@@ -66,7 +66,7 @@ static result take_answer(struct op *op, struct ledger_tx *tx, void *arg)
 	if (acme_authorization_status(&authorization, request->now_s) != AUTHORIZATION_PENDING)
 		return FAIL(op, ERR_MALFORMED, "the authorization of this challenge is %s; make a new order",
 			    authorization_status_name(acme_authorization_status(&authorization, request->now_s)));
-	TRY(challenge_respond(op, db, id, request->jwk.thumbprint, request->now_s));
+	TRY(challenge_respond(op, db, id, request->thumbprint, request->now_s));
 	TRY(challenge_claim(op, db, id, request->now_s, VALIDATION_LEASE_S));
 	TRY(challenge_load(op, db, id, answer->challenge));
 	answer->was_taken = true;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "protocols/acme/account_keys.h"
 #include "protocols/acme/acme.h"
 #include "protocols/acme/nonce.h"
 
@@ -19,6 +20,7 @@ struct acme {
 	struct authority *authority;
 	struct lane *batch;
 	struct acme_nonces *nonces;
+	struct account_keys *account_keys;
 	struct acme_endpoint *endpoints;
 	unsigned n_endpoints;
 	struct arena *arena; /* of endpoints and route patterns */

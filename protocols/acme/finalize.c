@@ -3,8 +3,6 @@
  * Everything that issue() is given comes from the order; of the CSR only the
  * public key, after its names were found to be exactly the order's (A25, V9, V48).
  */
-#include <openssl/x509.h>
-
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -12,6 +10,7 @@
 #include "ca/authorization.h"
 #include "ca/csr.h"
 #include "ca/issue.h"
+#include "ca/public_key.h"
 #include "protocols/acme/objects.h"
 #include "protocols/acme/reply.h"
 
@@ -44,13 +43,13 @@ static result need_ready(struct op *op, const struct acme_request *request, cons
 /* Section 11.1 (N7): a key that signs requests must not end up in a certificate. */
 static result refuse_account_key(struct op *op, const struct acme_request *request, struct bytes spki)
 {
-	const uint8_t *p = spki.p;
-	AUTO(EVP_PKEY) *key = d2i_PUBKEY(NULL, &p, (long)spki.n);
+	AUTO(EVP_PKEY) *key = NULL;
 	struct jwk jwk;
 	bool is_account_key;
 	STORE_LEASE(lease);
 
-	if (key == NULL || jwk_of_key(op, key, &jwk).err != ERR_NONE) {
+	TRY(public_key_decode(op, spki, &key));
+	if (jwk_of_key(op, key, &jwk).err != ERR_NONE) {
 		op_clear_failure(op); /* a kind of key that no account can have */
 		return OK;
 	}

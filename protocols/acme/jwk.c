@@ -9,6 +9,7 @@
 #include "base/openssl_auto.h"
 #include "base/text.h"
 #include "ca/key_check.h"
+#include "ca/public_key.h"
 #include "protocols/acme/problem.h"
 
 AUTO_DEFINE(OSSL_PARAM, OSSL_PARAM_free);
@@ -21,10 +22,11 @@ AUTO_DEFINE(OSSL_PARAM_BLD, OSSL_PARAM_BLD_free);
 
 static const struct {
 	const char *crv, *group;
+	enum key_type type;
 	size_t size;
 } curves[] = {
-	[JWK_P256] = { "P-256", "prime256v1", 32 },
-	[JWK_P384] = { "P-384", "secp384r1", 48 },
+	[JWK_P256] = { "P-256", "prime256v1", KEY_P256, 32 },
+	[JWK_P384] = { "P-384", "secp384r1", KEY_P384, 48 },
 };
 
 /* RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2, and "k" of symmetric keys (W9). */
@@ -165,29 +167,14 @@ result jwk_parse_text(struct op *op, const char *json, struct jwk *out)
 	return jwk_parse(op, object, out);
 }
 
-static result key_from_parameters(struct op *op, const char *algorithm, OSSL_PARAM_BLD *builder, EVP_PKEY **own_out)
-{
-	AUTO(OSSL_PARAM) *parameters = OSSL_PARAM_BLD_to_param(builder);
-	AUTO(EVP_PKEY_CTX) *context = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
-
-	ASSERT(parameters != NULL && context != NULL && EVP_PKEY_fromdata_init(context) == 1);
-	/* For EC this decodes the point, which fails off the curve. */
-	if (EVP_PKEY_fromdata(context, own_out, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
-		return BAD_KEY(op, "the JWK is not a valid public key");
-	return OK;
-}
-
 static result ec_key(struct op *op, const struct jwk *jwk, EVP_PKEY **own_out)
 {
 	uint8_t point[1 + 2 * 48] = { 0x04 }; /* uncompressed (SEC 1 section 2.3.3) */
-	AUTO(OSSL_PARAM_BLD) *builder = OSSL_PARAM_BLD_new();
 
 	memcpy(point + 1, jwk->a.p, jwk->a.n);
 	memcpy(point + 1 + jwk->a.n, jwk->b.p, jwk->b.n);
-	ASSERT(builder != NULL);
-	ASSERT(OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curves[jwk->type].group, 0) == 1);
-	ASSERT(OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + jwk->a.n + jwk->b.n) == 1);
-	return key_from_parameters(op, "EC", builder, own_out);
+	*own_out = public_key_from_point(curves[jwk->type].type, (struct bytes){ point, 1 + jwk->a.n + jwk->b.n });
+	return *own_out != NULL ? OK : BAD_KEY(op, "the JWK is not a valid public key");
 }
 
 static result rsa_key(struct op *op, const struct jwk *jwk, EVP_PKEY **own_out)
@@ -199,7 +186,12 @@ static result rsa_key(struct op *op, const struct jwk *jwk, EVP_PKEY **own_out)
 	ASSERT(n != NULL && e != NULL && builder != NULL);
 	ASSERT(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1);
 	ASSERT(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1);
-	return key_from_parameters(op, "RSA", builder, own_out);
+	AUTO(OSSL_PARAM) *parameters = OSSL_PARAM_BLD_to_param(builder);
+	AUTO(EVP_PKEY_CTX) *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	ASSERT(parameters != NULL && context != NULL && EVP_PKEY_fromdata_init(context) == 1);
+	if (EVP_PKEY_fromdata(context, own_out, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+		return BAD_KEY(op, "the JWK is not a valid public key");
+	return OK;
 }
 
 result jwk_key(struct op *op, const struct jwk *jwk, EVP_PKEY **own_out)

@@ -1,5 +1,7 @@
 protocols_libprotocols_a_SOURCES += \
 	protocols/acme/account.c \
+	protocols/acme/account_keys.c \
+	protocols/acme/account_keys.h \
 	protocols/acme/acme.c \
 	protocols/acme/acme.h \
 	protocols/acme/acme_authorization.c \
@@ -49,6 +51,7 @@ check_PROGRAMS += \
 	tests/unit/test_acme_refusals \
 	tests/unit/test_acme_validation \
 	tests/unit/test_acme_walk \
+	tests/unit/test_account_keys \
 	tests/unit/test_contact \
 	tests/unit/test_jwk \
 	tests/unit/test_jws \
@@ -71,6 +74,9 @@ tests_unit_test_acme_validation_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_acme_walk_SOURCES = tests/unit/test_acme_walk.c $(ACME_TEST_HOUSE)
 tests_unit_test_acme_walk_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_acme_walk_LDADD = $(ACME_TEST_LIBS)
+tests_unit_test_account_keys_SOURCES = tests/unit/test_account_keys.c $(ACME_TEST_COMMON)
+tests_unit_test_account_keys_CFLAGS = $(ACME_TEST_CFLAGS)
+tests_unit_test_account_keys_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_contact_SOURCES = tests/unit/test_contact.c $(ACME_TEST_COMMON)
 tests_unit_test_contact_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_contact_LDADD = $(ACME_TEST_LIBS)

@@ -1,4 +1,6 @@
 /* RFC 8555 section 7.4: which names, and for how long. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -16,6 +18,9 @@ static result parse_time(struct op *op, const json_t *object, const char *name, 
 		return OK;
 	if (clock_parse_rfc3339(op, text, out).err != ERR_NONE || *out <= 0)
 		return FAIL(op, ERR_MALFORMED, "\"%s\" must be a time as in RFC 3339, after 1970", name);
+	/* Honoured to the second or refused (A24): what a certificate cannot say is not rounded. */
+	if (strchr(text, '.') != NULL || (strlen(text) > 18 && text[17] == '6'))
+		return FAIL(op, ERR_MALFORMED, "\"%s\" must be in whole seconds, and no leap second", name);
 	return OK;
 }
 

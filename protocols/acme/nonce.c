@@ -1,16 +1,19 @@
 /* RFC 8555 section 6.5: nonces without a table. */
 #include "protocols/acme/nonce.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/random.h"
-#include "base/secret.h"
+
+AUTO_DEFINE(EVP_MAC, EVP_MAC_free);
+AUTO_DEFINE(EVP_MAC_CTX, EVP_MAC_CTX_free);
 
 #define EPOCH_SIZE 8
 #define BODY_SIZE (EPOCH_SIZE + 8 + 4) /* epoch, counter, seconds since the start */
@@ -20,7 +23,8 @@
 
 struct acme_nonces {
 	uint8_t epoch[EPOCH_SIZE];
-	struct secret *key;
+	/* HMAC with its key set, which nobody changes: to look OpenSSL's up and set the key costs more than the MAC. */
+	EVP_MAC_CTX *mac;
 	int64_t started_s;
 
 	/*
@@ -33,14 +37,28 @@ struct acme_nonces {
 	uint64_t spent[LIMIT_NONCE_WINDOW / 64];
 };
 
+/* The key lives in OpenSSL's context only, which wipes it when it is freed. */
+static EVP_MAC_CTX *mac_new(void)
+{
+	AUTO(EVP_MAC) *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	OSSL_PARAM digest[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+		OSSL_PARAM_construct_end(),
+	};
+	uint8_t key[32];
+
+	random_bytes(key, sizeof key);
+	EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+	ASSERT(mac != NULL && EVP_MAC_init(mac, key, sizeof key, digest) == 1);
+	OPENSSL_cleanse(key, sizeof key);
+	return mac;
+}
+
 struct acme_nonces *acme_nonces_new(void)
 {
 	struct acme_nonces *nonces = calloc(1, sizeof *nonces);
 	ASSERT(nonces != NULL);
-	uint8_t key[32];
-	random_bytes(key, sizeof key);
-	nonces->key = secret_new(BYTES_ARRAY(key));
-	OPENSSL_cleanse(key, sizeof key);
+	nonces->mac = mac_new();
 	random_bytes(nonces->epoch, sizeof nonces->epoch);
 	nonces->started_s = clock_now_s();
 	ASSERT(pthread_mutex_init(&nonces->mutex, NULL) == 0);
@@ -51,7 +69,7 @@ void acme_nonces_free(struct acme_nonces **nonces)
 {
 	if (*nonces == NULL)
 		return;
-	secret_free(&(*nonces)->key);
+	EVP_MAC_CTX_free((*nonces)->mac);
 	pthread_mutex_destroy(&(*nonces)->mutex);
 	free(*nonces);
 	*nonces = NULL;
@@ -80,12 +98,13 @@ static uint64_t get_number(const uint8_t *p, size_t n)
 
 static void make_tag(const struct acme_nonces *nonces, const uint8_t body[BODY_SIZE], uint8_t tag[TAG_SIZE])
 {
-	struct bytes key = secret_bytes(nonces->key);
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	AUTO(EVP_MAC_CTX) *mac = EVP_MAC_CTX_dup(nonces->mac);
+	uint8_t full[EVP_MAX_MD_SIZE];
+	size_t n = 0;
 
-	ASSERT(HMAC(EVP_sha256(), key.p, (int)key.n, body, BODY_SIZE, mac, &n) != NULL && n >= TAG_SIZE);
-	memcpy(tag, mac, TAG_SIZE);
+	ASSERT(mac != NULL && EVP_MAC_update(mac, body, BODY_SIZE) == 1);
+	ASSERT(EVP_MAC_final(mac, full, &n, sizeof full) == 1 && n >= TAG_SIZE);
+	memcpy(tag, full, TAG_SIZE);
 }
 
 static uint64_t take_counter(struct acme_nonces *nonces)

@@ -83,11 +83,28 @@ static result load_account(struct op *op, struct acme_request *request)
 }
 
 /* The key of an account was judged when the account was made. */
+static result account_key(struct op *op, struct acme_request *request)
+{
+	const struct account *account = &request->account;
+	struct account_keys *keys = request->acme->account_keys;
+	struct jwk jwk;
+
+	request->thumbprint = account->thumbprint;
+	request->key = account_keys_find(keys, account->thumbprint);
+	if (request->key != NULL)
+		return OK;
+	TRY(jwk_parse_text(op, account->jwk, &jwk));
+	if (!text_equal(jwk.thumbprint, account->thumbprint))
+		return FAIL(op, ERR_BUG, "the row of account %s has another key than its thumbprint says", account->id);
+	TRY(jwk_key(op, &jwk, &request->key));
+	account_keys_keep(keys, jwk.thumbprint, request->key);
+	return OK;
+}
+
 static result open_account(struct op *op, struct acme_request *request)
 {
 	TRY(load_account(op, request));
-	TRY(jwk_parse_text(op, request->account.jwk, &request->jwk));
-	TRY(jwk_key(op, &request->jwk, &request->key));
+	TRY(account_key(op, request));
 	TRY(jws_verify(op, &request->jws, request->key));
 	op->actor.kind = ACTOR_ACCOUNT;
 	ASSERT(text_copy(op->actor.id, sizeof op->actor.id, request->account.id));
@@ -101,6 +118,7 @@ static result open_account(struct op *op, struct acme_request *request)
 static result open_key(struct op *op, struct acme_request *request)
 {
 	TRY(jwk_parse(op, request->jws.jwk, &request->jwk));
+	request->thumbprint = request->jwk.thumbprint;
 	TRY(jwk_key_checked(op, &request->jwk, &request->key));
 	return jws_verify(op, &request->jws, request->key);
 }

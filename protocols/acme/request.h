@@ -33,7 +33,8 @@ struct acme_request {
 	struct jws jws;
 	struct bytes payload; /* empty: POST-as-GET */
 	EVP_PKEY *key;        /* that the signature verified with */
-	struct jwk jwk;
+	const char *thumbprint; /* of key */
+	struct jwk jwk;       /* key, where the request carried it */
 	bool has_account;     /* signed by account; it is valid */
 	struct account account;
 };

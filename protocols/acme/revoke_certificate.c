@@ -18,7 +18,6 @@
  * Orders that are looked through for authorizations of another account's names.
  * An account with more than that revokes what it did not order by the key.
  */
-#define ORDERS_SEARCHED 1000
 
 struct wish {
 	struct bytes der;
@@ -77,56 +76,22 @@ static result load_certificate(struct op *op, const struct acme_request *request
 	return r;
 }
 
-struct name_search {
-	struct identifier *names;
-	bool *is_held;
-	unsigned n, n_held;
-};
-
 /* A wildcard authorization covers its wildcard name only, and the other way round (N1). */
-static bool covers(struct op *op, const struct acme_authorization *authorization, const struct identifier *name)
-{
-	const char *value = authorization->is_wildcard ?
-				    arena_printf(op->arena, "*.%s", authorization->identifier) :
-				    authorization->identifier;
-	return text_equal(value, name->value);
-}
-
-static result search_order(struct op *op, struct db *db, int64_t now_s, const char *id, struct name_search *search)
-{
-	struct order order;
-
-	TRY(order_load(op, db, id, &order));
-	for (unsigned i = 0; i < order.n_authorizations; i++) {
-		struct acme_authorization authorization;
-		TRY(authorization_load(op, db, order.authorizations[i], &authorization));
-		if (acme_authorization_status(&authorization, now_s) != AUTHORIZATION_VALID)
-			continue;
-		for (unsigned j = 0; j < search->n; j++) {
-			if (search->is_held[j] || !covers(op, &authorization, &search->names[j]))
-				continue;
-			search->is_held[j] = true;
-			search->n_held++;
-		}
-	}
-	return OK;
-}
-
 static result holds_all_names(struct op *op, const struct acme_request *request, const struct certificate *row,
 			      bool *out)
 {
-	struct name_search search = { 0 };
-	const char **ids;
+	struct identifier *names;
 	unsigned n;
 	STORE_LEASE(lease);
 
-	TRY(identifiers_from_json(op, row->names, &search.names, &search.n));
-	search.is_held = arena_alloc_array(op->arena, search.n, sizeof *search.is_held);
+	TRY(identifiers_from_json(op, row->names, &names, &n));
 	TRY(store_read(op, request->authority->store, &lease));
-	TRY(order_list(op, lease.db, request->account.id, NULL, ORDERS_SEARCHED, &ids, &n));
-	for (unsigned i = 0; i < n && search.n_held < search.n; i++)
-		TRY(search_order(op, lease.db, request->now_s, ids[i], &search));
-	*out = search.n > 0 && search.n_held == search.n;
+	*out = n > 0;
+	for (unsigned i = 0; i < n && *out; i++) {
+		bool is_wildcard = identifier_is_wildcard(&names[i]);
+		TRY(authorization_is_held(op, lease.db, request->account.id, names[i].value + (is_wildcard ? 2 : 0),
+					  is_wildcard, request->now_s, out));
+	}
 	return OK;
 }
 
@@ -163,12 +128,13 @@ result acme_revoke_certificate(struct op *op, const struct call *call, struct re
 	TRY(parse_certificate(op, wish.der, &certificate, &serial));
 	TRY(load_certificate(op, &request, serial, wish.der, &row));
 	TRY(may_revoke(op, &request, certificate, &row));
-	result r = certificate_revoke(op, request.authority, serial, wish.reason, &revocation);
+	result r = certificate_revoke(op, request.authority, serial, wish.reason, !request.has_account, &revocation);
 	if (r.err == ERR_CONFLICT)
 		return FAIL_CODE(op, ERR_CONFLICT, ACME_ALREADY_REVOKED, "%s", op->detail);
 	if (r.err == ERR_MALFORMED)
 		return FAIL_CODE(op, ERR_MALFORMED, ACME_BAD_REVOCATION_REASON, "%s", op->detail);
 	TRY(r);
+	revocation_announce(op, request.authority, &revocation);
 	acme_reply(op, call, 200, reply);
 	return OK;
 }

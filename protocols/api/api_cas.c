@@ -17,7 +17,7 @@ static result write_latest_crl(struct op *op, struct authority *a, const struct 
 	STORE_LEASE(lease);
 	TRY(store_read(op, a->store, &lease));
 	struct crl_row crl;
-	result r = crl_load_latest(op, lease.db, ca->name, &crl);
+	result r = crl_load_latest_times(op, lease.db, ca->name, &crl);
 	if (r.err == ERR_NOT_FOUND) {
 		op_clear_failure(op);
 		return OK;
@@ -101,7 +101,6 @@ result api_crl_publish(struct op *op, struct authority *a, const struct call *ca
 	json_write_integer(&w, "number", (int64_t)crl.number);
 	json_write_text(&w, "this_update", clock_rfc3339(op->arena, crl.this_update_s));
 	json_write_text(&w, "next_update", clock_rfc3339(op->arena, crl.next_update_s));
-	json_write_integer(&w, "bytes", (int64_t)crl.der.n);
 	json_write_object_end(&w);
 	api_reply_json(reply, &w);
 	return OK;

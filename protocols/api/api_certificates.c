@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "ca/crl.h"
 #include "ca/csr.h"
 #include "ca/issue.h"
 #include "ca/revoke.h"
@@ -215,6 +216,15 @@ result api_certificate_issue(struct op *op, struct authority *a, const struct ca
 	return OK;
 }
 
+/* The operator hears "revoked" when OCSP and CRL say so; the revocation stands in any case. */
+static result wait_for_crl(struct op *op, struct authority *a, const char *name)
+{
+	const struct ca *ca = hierarchy_find(a->hierarchy, name);
+	struct crl_row crl;
+	ASSERT(ca != NULL);
+	return op_explain(op, crl_publish(op, a, ca, &crl), "the certificate is revoked and OCSP says so, but its CRL is late");
+}
+
 result api_certificate_revoke(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
 {
 	AUTO(json_t) *body = NULL;
@@ -231,7 +241,8 @@ result api_certificate_revoke(struct op *op, struct authority *a, const struct c
 		TRY(store_read(op, a->store, &lease));
 		TRY(load_by_param(op, lease.db, call, &row));
 	}
-	TRY(certificate_revoke(op, a, row.serial, reason, &revocation));
+	TRY(certificate_revoke(op, a, row.serial, reason, true, &revocation));
+	TRY(wait_for_crl(op, a, revocation.ca));
 
 	struct json_writer w;
 	json_write_init(&w, op->arena);

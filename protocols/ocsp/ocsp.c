@@ -128,6 +128,8 @@ static void reply_error(struct reply *reply, enum ocsp_status status)
 static void put_cache_headers(struct op *op, const struct ocsp_answer *answer, struct reply *reply)
 {
 	int64_t left_s = answer->fresh_until_s - clock_now_s();
+	if (left_s > LIMIT_OCSP_MAX_AGE_S)
+		left_s = LIMIT_OCSP_MAX_AGE_S;
 	reply_header(reply, "Last-Modified", clock_http_date(op->arena, answer->this_update_s));
 	reply_header(reply, "ETag", arena_text(op->arena, answer->etag));
 	reply_header(reply, "Expires", clock_http_date(op->arena, answer->next_update_s));

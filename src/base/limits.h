@@ -29,6 +29,7 @@
 #define LIMIT_CONTACT_BYTES 254        /* RFC 5321 path */
 #define LIMIT_NONCE_WINDOW 1048576     /* nonces alive at once: a bitmap of 128 KiB */
 #define LIMIT_NONCE_AGE_S 3600
+#define LIMIT_ACCOUNT_KEYS 1024        /* kept ready to verify with: some 2 KiB each */
 
 /* Keys and certificates (N6, N12, N13). */
 #define LIMIT_RSA_MIN_BITS 2048
@@ -38,6 +39,7 @@
 
 /* OCSP. */
 #define LIMIT_OCSP_CERTIDS 20          /* per request; more is malformedRequest (O10) */
+#define LIMIT_OCSP_MAX_AGE_S 60        /* caches in between: a revocation is seen everywhere within a minute (O15) */
 #define LIMIT_OCSP_NONCE 128           /* RFC 9654 section 2.1 */
 
 /* Frames between our own processes. */

@@ -36,7 +36,7 @@ static void request_id_make(char id[REQUEST_ID_SIZE])
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 	uint8_t chance[REQUEST_ID_SIZE - 1];
 
-	random_bytes(chance, sizeof chance);
+	random_name_bytes(chance, sizeof chance);
 	for (size_t i = 0; i < sizeof chance; i++)
 		id[i] = alphabet[chance[i] & 31];
 	id[sizeof chance] = '\0';

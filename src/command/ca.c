@@ -119,7 +119,6 @@ static int crl_publish_now(int argc, char **argv)
 		print_field(crl, "number", "number");
 		print_field(crl, "this_update", "this update");
 		print_field(crl, "next_update", "next update");
-		print_field(crl, "bytes", "bytes");
 	}
 	op_free(&op);
 	return EXIT_OK;

@@ -207,12 +207,13 @@ static void check_cas(struct op *op, struct doctor *d)
 static void check_crls(struct op *op, struct doctor *d)
 {
 	STORE_LEASE(lease);
-	if (!say_result(op, d, "store", store_read(op, d->authority->store, &lease), store_url(d->authority->store)))
+	if (!say_result(op, d, "store", store_read(op, d->authority->store, &lease),
+			store_url_public(op, store_url(d->authority->store))))
 		return;
 	for (unsigned i = 0; i < d->authority->hierarchy->n; i++) {
 		const char *name = d->authority->hierarchy->cas[i].name;
 		struct crl_row crl;
-		result r = crl_load_latest(op, lease.db, name, &crl);
+		result r = crl_load_latest_times(op, lease.db, name, &crl);
 		if (r.err == ERR_NONE && crl.next_update_s < clock_now_s())
 			r = FAIL(op, ERR_POLICY, "the CRL of %s ended at %s: start the server, or chancery crl publish %s",
 				 name, clock_rfc3339(op->arena, crl.next_update_s), name);

@@ -29,7 +29,7 @@ static const char *crl_trouble(struct op *op, struct authority *a)
 		return "the store cannot be read";
 	for (unsigned i = 0; i < a->hierarchy->n; i++) {
 		struct crl_row crl;
-		if (crl_load_latest(op, lease.db, a->hierarchy->cas[i].name, &crl).err != ERR_NONE)
+		if (crl_load_latest_times(op, lease.db, a->hierarchy->cas[i].name, &crl).err != ERR_NONE)
 			return "a CA has no CRL; try: chancery crl publish";
 		if (crl.next_update_s < clock_now_s())
 			return "a CRL is past its nextUpdate; try: chancery crl publish, and see the log for crl events";

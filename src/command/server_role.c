@@ -187,6 +187,11 @@ static result record(struct op *op, struct server *server, enum audit_type type)
 	return authority_record(op, server->authority, &event);
 }
 
+static void poke_crl(void *steward)
+{
+	steward_poke(steward, "crl");
+}
+
 static result start(struct op *op, struct server *server)
 {
 	TRY(wait_for_token(op, server));
@@ -195,6 +200,8 @@ static result start(struct op *op, struct server *server)
 	server->routes = routes_new();
 	server->steward = steward_new();
 	open_protocols(server);
+	server->authority->crl_due = poke_crl;
+	server->authority->crl_due_arg = server->steward;
 	TRY(open_front(op, server));
 	front_certificate_add_task(server);
 	steward_add_ca(server->steward, server->authority);

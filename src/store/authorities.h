@@ -41,6 +41,8 @@ struct crl_row {
 result crl_take_number(struct op *op, struct db *db, const char *ca, uint64_t *number);
 result crl_insert(struct op *op, struct db *db, const struct crl_row *row); /* older ones but the last 8 are dropped */
 result crl_load_latest(struct op *op, struct db *db, const char *ca, struct crl_row *out); /* ERR_NOT_FOUND */
+/* The same without the DER, which may be large: number and times. */
+result crl_load_latest_times(struct op *op, struct db *db, const char *ca, struct crl_row *out);
 
 /* Small facts about the store: "node", "nonce_epoch", "organization". */
 result meta_read(struct op *op, struct db *db, const char *name, const char **value); /* ERR_NOT_FOUND */

@@ -64,3 +64,15 @@ result authorization_move(struct op *op, struct db *db, const char *id, enum aut
 		   DB_STR(authorization_status_name(to)), DB_INT(expires_s)));
 	return row_expect_change(op, changes, "authorization %s is not %s any more", id, authorization_status_name(from));
 }
+
+result authorization_is_held(struct op *op, struct db *db, const char *account, const char *identifier, bool is_wildcard,
+			     int64_t now_s, bool *out)
+{
+	int64_t found = 0;
+	TRY(DB_RUN(op, db,
+		   "SELECT count(*) FROM (SELECT 1 FROM acme_authorization WHERE account_id = $1 AND identifier = $2"
+		   " AND is_wildcard = $3 AND status = 'valid' AND expires_s > $4 LIMIT 1) AS held",
+		   row_take_integer, &found, NULL, DB_STR(account), DB_STR(identifier), DB_INT(is_wildcard), DB_INT(now_s)));
+	*out = found > 0;
+	return OK;
+}

@@ -59,6 +59,28 @@ check_PROGRAMS += \
 	tests/unit/test_orders \
 	tests/unit/test_orders_walk \
 	tests/unit/test_postgres
+# All that open a store, here and above.
+STORE_TESTS = \
+	tests/unit/test_accounts \
+	tests/unit/test_acme \
+	tests/unit/test_acme_refusals \
+	tests/unit/test_acme_walk \
+	tests/unit/test_audit \
+	tests/unit/test_audit_rows \
+	tests/unit/test_authorities \
+	tests/unit/test_certificates \
+	tests/unit/test_crl \
+	tests/unit/test_db \
+	tests/unit/test_issue \
+	tests/unit/test_ledger \
+	tests/unit/test_migrations \
+	tests/unit/test_new_order \
+	tests/unit/test_nodes \
+	tests/unit/test_ocsp \
+	tests/unit/test_ocsp_http \
+	tests/unit/test_orders \
+	tests/unit/test_orders_walk \
+	tests/unit/test_postgres
 STORE_TEST_COMMON = tests/fake/test_store.h tests/unit/check.h tests/unit/fixture.h tests/unit/store_fixture.h tests/unit/orders_fixture.h
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 STORE_TEST_LIBS = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -69,6 +69,10 @@ result authorization_load(struct op *op, struct db *db, const char *id, struct a
 result authorization_move(struct op *op, struct db *db, const char *id, enum authorization_status from,
 			  enum authorization_status to, int64_t expires_s /* new one, 0: keep */);
 
+/* The account has a valid authorization for this name now; the wildcard of a name is another one. */
+result authorization_is_held(struct op *op, struct db *db, const char *account, const char *identifier, bool is_wildcard,
+			     int64_t now_s, bool *out);
+
 result challenge_insert(struct op *op, struct db *db, const struct challenge *challenge);
 result challenge_load(struct op *op, struct db *db, const char *id, struct challenge *out);
 result challenge_list(struct op *op, struct db *db, const char *authorization, struct challenge **out, unsigned *n);

@@ -68,6 +68,7 @@ static const char acme_sql[] =
 	"  ('pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked')),"
 	" expires_s BIGINT NOT NULL);"
 	"CREATE INDEX acme_authorization_open ON acme_authorization (expires_s) WHERE status IN ('pending', 'valid');"
+	"CREATE INDEX acme_authorization_held ON acme_authorization (account_id, identifier) WHERE status = 'valid';"
 	"CREATE TABLE acme_order ("
 	" id TEXT PRIMARY KEY, account_id TEXT NOT NULL REFERENCES acme_account (id), endpoint TEXT NOT NULL,"
 	" profile TEXT NOT NULL,"

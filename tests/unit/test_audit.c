@@ -142,7 +142,7 @@ static void test_rows_beside_the_log(void **state)
 	verify(fake, &finding);
 	assert_false(finding.is_intact);
 	assert_non_null(strstr(finding.what, serial));
-	assert_ok(fake->op, certificate_revoke(fake->op, fake->authority, serial, REASON_SUPERSEDED, &revocation));
+	assert_ok(fake->op, certificate_revoke(fake->op, fake->authority, serial, REASON_SUPERSEDED, true, &revocation));
 	tamper(fake, "DELETE FROM revocation");
 	verify(fake, &finding);
 	assert_false(finding.is_intact);

@@ -231,10 +231,10 @@ static void test_compromised_key_is_blocked(void **state)
 	struct revocation revocation;
 	struct bytes spki = make_spki(fake->op);
 	assert_ok(fake->op, issue(fake->op, fake->authority, authorize(fake, "server", DOOR_ACME, "o1"), spki, &issued));
-	assert_ok(fake->op, certificate_revoke(fake->op, fake->authority, issued.serial, REASON_KEY_COMPROMISE, &revocation));
+	assert_ok(fake->op, certificate_revoke(fake->op, fake->authority, issued.serial, REASON_KEY_COMPROMISE, true, &revocation));
 	assert_err(fake->op, ERR_POLICY,
 		   issue(fake->op, fake->authority, authorize(fake, "server", DOOR_ACME, "o2"), spki, &issued));
-	assert_err(fake->op, ERR_CONFLICT, certificate_revoke(fake->op, fake->authority, revocation.serial, REASON_SUPERSEDED, &revocation));
+	assert_err(fake->op, ERR_CONFLICT, certificate_revoke(fake->op, fake->authority, revocation.serial, REASON_SUPERSEDED, true, &revocation));
 	assert_log_intact(fake);
 }
 
@@ -247,9 +247,9 @@ static void test_revocation_reasons(void **state)
 				       REASON_AA_COMPROMISE, 7, 11, -1 };
 	assert_ok(fake->op, issue(fake->op, fake->authority, authorize(fake, "server", DOOR_ACME, "o1"), make_spki(fake->op), &issued));
 	for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++)
-		assert_err(fake->op, ERR_MALFORMED, certificate_revoke(fake->op, fake->authority, issued.serial, refused[i], &revocation));
-	assert_err(fake->op, ERR_NOT_FOUND, certificate_revoke(fake->op, fake->authority, "00ff", REASON_SUPERSEDED, &revocation));
-	assert_ok(fake->op, certificate_revoke(fake->op, fake->authority, issued.serial, REASON_UNSPECIFIED, &revocation));
+		assert_err(fake->op, ERR_MALFORMED, certificate_revoke(fake->op, fake->authority, issued.serial, refused[i], true, &revocation));
+	assert_err(fake->op, ERR_NOT_FOUND, certificate_revoke(fake->op, fake->authority, "00ff", REASON_SUPERSEDED, true, &revocation));
+	assert_ok(fake->op, certificate_revoke(fake->op, fake->authority, issued.serial, REASON_UNSPECIFIED, true, &revocation));
 }
 
 static void test_outlives_no_ca(void **state) /* N9 */

@@ -360,6 +360,61 @@ static void two_ledgers_take_turns(void **state)
 	assert_int_equal(audit_log(place), 15);
 }
 
+/* F16: nodes that write at the same time make one log, and lose nothing of each other's. */
+static void three_ledgers_race(void **state)
+{
+	struct place *place = *state;
+	struct ledger *ledgers[3];
+	struct worker workers[9];
+	pthread_t threads[9];
+	unsigned wrote = 0;
+	/* SQLite's way to wait for a lock is to sleep and look again; its place is one node and a command. */
+	unsigned rounds = test_store_is_postgresql() ? 40 : 3;
+	for (int i = 0; i < 3; i++) {
+		char node[16];
+		(void)snprintf(node, sizeof(node), "node-%d", i);
+		assert_ok(place->op, ledger_open(place->op, place->store, node, &ledgers[i]));
+		assert_ok(place->op, ledger_take_epoch(place->op, ledgers[i]));
+	}
+	for (unsigned i = 0; i < 9; i++) {
+		workers[i] = (struct worker){ .ledger = ledgers[i % 3], .number = i, .rounds = rounds };
+		assert_int_equal(pthread_create(&threads[i], NULL, worker_main, &workers[i]), 0);
+	}
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		if (workers[i].complaint != NULL)
+			fail_msg("worker %u: %s", i, workers[i].complaint);
+		wrote += workers[i].wrote;
+	}
+	for (int i = 0; i < 3; i++)
+		ledger_free(&ledgers[i]);
+	assert_int_equal(audit_log(place), wrote);
+	assert_int_equal(place_number(place, place->db, "SELECT COUNT(*) FROM meta"), wrote);
+}
+
+static void change_entry_behind(struct place *place, const char *value)
+{
+	place_script(place, arena_printf(place->op->arena, "%s; UPDATE audit_entry SET leaf = %s WHERE seq = 1",
+					 test_store_sql("DROP TRIGGER IF EXISTS audit_entry_no_UPDATE",
+							"ALTER TABLE audit_entry DISABLE TRIGGER ALL"),
+					 value));
+}
+
+/* F4: another history of at least the same length, as on a promoted standby that lacked our last entries. */
+static void other_history_stops_the_ledger(void **state)
+{
+	struct place *place = *state;
+	struct ledger *ledger = open_ledger(place);
+	append_n(place, ledger, 2);
+	struct ledger *other = open_ledger(place);
+	append_n(place, other, 1);
+	change_entry_behind(place, test_store_sql("zeroblob(32)", "decode(repeat('00', 32), 'hex')"));
+	assert_err(place->op, ERR_BACKEND, ledger_run(place->op, ledger, append, NULL));
+	append_n(place, other, 1); /* it has not seen what was there before */
+	ledger_free(&ledger);
+	ledger_free(&other);
+}
+
 /* P8, F14 */
 static void time_never_goes_back(void **state)
 {
@@ -574,6 +629,8 @@ int main(void)
 		STORE_TEST(reopening_goes_on),
 		STORE_TEST(uncommitted_entries_vanish),
 		STORE_TEST(two_ledgers_take_turns),
+		STORE_TEST(three_ledgers_race),
+		STORE_TEST(other_history_stops_the_ledger),
 		STORE_TEST(time_never_goes_back),
 		STORE_TEST(entries_have_a_limit),
 		STORE_TEST(restored_copy_is_refused),

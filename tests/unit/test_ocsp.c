@@ -229,7 +229,7 @@ static void test_revocation_replaces(void **state) /* I5, O13 */
 	struct revocation revocation;
 	ocsp_answer_unpin(ask(op, &question, 0, &verdict));
 	assert_true(is_cached(op, &question));
-	assert_ok(op, certificate_revoke(op, fake->authority, question.serial, REASON_SUPERSEDED, &revocation));
+	assert_ok(op, certificate_revoke(op, fake->authority, question.serial, REASON_SUPERSEDED, true, &revocation));
 	assert_false(is_cached(op, &question));
 	verdict = verdict_on(op, fake->issuing, question.serial);
 	assert_int_equal(verdict.status, V_OCSP_CERTSTATUS_REVOKED);

@@ -176,6 +176,20 @@ static void test_random_bytes_use_all_bits(void **state)
 	}
 }
 
+/* Across the end of what is drawn in advance, which is no multiple of the name's size. */
+static void test_random_names_differ(void **state)
+{
+	(void)state;
+	static uint8_t names[200][13];
+	static const uint8_t zero[13];
+	for (int i = 0; i < 200; i++) {
+		random_name_bytes(names[i], sizeof names[i]);
+		assert_memory_not_equal(names[i], zero, sizeof zero);
+		for (int k = 0; k < i; k++)
+			assert_memory_not_equal(names[i], names[k], sizeof names[k]);
+	}
+}
+
 /* What one log call writes to standard error. */
 static char *captured_log(struct op *op, enum log_level level, const char *message)
 {
@@ -250,6 +264,7 @@ int main(void)
 		TEST(test_failed_assertion_aborts),
 		TEST(test_random_ids_are_canonical_and_differ),
 		TEST(test_random_bytes_use_all_bits),
+		TEST(test_random_names_differ),
 		TEST(test_log_line_is_one_json_object),
 		TEST(test_log_level_silences_and_long_lines_are_cut),
 	};
