@@ -448,7 +448,8 @@ def random_bytes():
         after = rss_kib()
         print("%s: %.1f s, RSS %d -> %d KiB" % (name, time.monotonic() - start, before, after))
         check("10,000 connections with random bytes at %s: all were accepted" % name, refused == 0, refused)
-        check("its memory is flat", after - before < 16 * 1024, (before, after))
+        if os.environ.get("CHANCERY_BUILD_KIND", "plain") == "plain":  # sanitizers keep freed memory for a while
+            check("its memory is flat", after - before < 16 * 1024, (before, after))
         for kind, where in (("http", {}), ("https", {"port": HTTPS, "tls": True})):
             status, answer = ask(b"GET", b"/healthz", **where)
             check("the server answers on %s" % kind, status == 200, answer)

@@ -77,7 +77,7 @@ static void reload(void *arg)
 static void on_reload(void *arg)
 {
 	struct server *server = arg;
-	if (server->authority == NULL || !lane_submit(server->lanes[LANE_BATCH], reload, server))
+	if (!atomic_load(&server->is_serving) || !lane_submit(server->lanes[LANE_BATCH], reload, server))
 		log_warning(NULL, "config.kept", "SIGHUP came at a bad moment; send it again");
 }
 
@@ -207,6 +207,7 @@ static result start(struct op *op, struct server *server)
 	steward_add_ca(server->steward, server->authority);
 	TRY(record(op, server, AUDIT_SERVER_STARTED));
 	steward_start(server->steward);
+	atomic_store(&server->is_serving, true);
 	supervisor_link_ready(server->link);
 	log_info(op, "server.ready", "serving %s as %s", server->dir, config_https_base(op->arena, server->config));
 	return OK;
@@ -235,6 +236,7 @@ static void each_protocol(struct server *server, bool is_closing)
 /* SIGTERM: nothing new comes in, what is under way is finished and recorded, then the house closes (F35). */
 static void stop(struct server *server, bool was_serving)
 {
+	atomic_store(&server->is_serving, false);
 	if (server->front != NULL)
 		front_drain(server->front, LIMIT_DRAIN_MS);
 	each_protocol(server, false);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "ca/authority.h"
 #include "ca/steward.h"
@@ -27,6 +28,7 @@ struct server {
 	struct steward *steward;
 	struct supervisor_link *link;
 	void *protocol_states[PROTOCOLS_MAX];
+	atomic_bool is_serving;         /* from the end of the start to the beginning of the stop: events may use the lanes */
 	int64_t certificate_until_s;    /* end of the front's own certificate */
 	int stop_fd;                    /* eventfd: written by SIGTERM's event */
 };

@@ -222,7 +222,7 @@ static void test_numbers(void **state)
 	refuse_field(desk, "C1", F_SERIAL, BYTES_LITERAL("\x02\x01\xff"));
 	refuse_field(desk, "DER", F_SERIAL, BYTES_LITERAL("\x02\x02\x00\x01"));
 	refuse_field(desk, "C1", F_SERIAL, BYTES_LITERAL("\x02\x01\x01")); /* not the plan's */
-	desk->plan.serial.b[0] &= 0x1f; /* the plan's, but of no fixed length */
+	desk->plan.serial.b[0] = 0x1f; /* the plan's, but of no fixed length */
 	refuse_field(desk, "V15", F_SERIAL, MAKER_DER(op, DER_INTEGER, BYTES_ARRAY(desk->plan.serial.b)));
 }
 
