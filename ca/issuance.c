@@ -12,6 +12,7 @@
 #include "ca/lint.h"
 #include "ca/sign.h"
 #include "store/certificates.h"
+#include "store/nodes.h"
 
 #define SERIAL_DRAWS 3 /* 126 random bits: a second draw means the RNG is broken */
 
@@ -153,6 +154,7 @@ result issuance_run(struct op *op, struct authority *a, struct issuance *issuanc
 
 struct orphaning {
 	const char *serial, *why;
+	int64_t seen_before_s; /* not 0: the intent of a node that must be absent since then */
 };
 
 static result write_orphan(struct op *op, struct ledger_tx *tx, void *arg)
@@ -163,6 +165,8 @@ static result write_orphan(struct op *op, struct ledger_tx *tx, void *arg)
 	TRY(certificate_load(op, db, o->serial, &row));
 	if (row.status != CERTIFICATE_INTENDED)
 		return OK; /* another thread or node ended it */
+	if (o->seen_before_s != 0)
+		TRY(node_fence(op, db, row.node, o->seen_before_s));
 	struct revocation revocation = { .serial = row.serial,
 					 .ca = row.ca,
 					 .revoked_s = clock_now_s(),
@@ -189,5 +193,11 @@ static result write_orphan(struct op *op, struct ledger_tx *tx, void *arg)
 result issuance_orphan(struct op *op, struct authority *a, const char *serial, const char *why)
 {
 	struct orphaning o = { .serial = serial, .why = arena_text(op->arena, why) };
+	return ledger_run(op, a->ledger, write_orphan, &o);
+}
+
+result issuance_orphan_of_absent(struct op *op, struct authority *a, const char *serial, int64_t seen_before_s)
+{
+	struct orphaning o = { .serial = serial, .why = "its node is gone", .seen_before_s = seen_before_s };
 	return ledger_run(op, a->ledger, write_orphan, &o);
 }

@@ -29,3 +29,10 @@ result issuance_run(struct op *op, struct authority *authority, struct issuance 
 
 /* Ends an intent that has no certificate: orphaned, revoked, claim released, audited, in one transaction. */
 result issuance_orphan(struct op *op, struct authority *authority, const char *serial, const char *why);
+/*
+ * The same for an intent of another node that was not seen since
+ * `seen_before_s`: that node's epoch is ended in the same transaction, so that it
+ * cannot finish what is orphaned here when it wakes up (F16). ERR_CONFLICT: it
+ * was seen meanwhile.
+ */
+result issuance_orphan_of_absent(struct op *op, struct authority *authority, const char *serial, int64_t seen_before_s);

@@ -205,24 +205,50 @@ result issue_responder(struct op *op, struct authority *a, const struct ca *ca, 
 	return issuance_run(op, a, &issuance, out);
 }
 
-result issue_recover(struct op *op, struct authority *a, bool at_start, unsigned *n)
+/* This node's own: nobody else ends them while it is seen. */
+static result recover_own(struct op *op, struct authority *a, int64_t before_s, unsigned *n)
 {
-	*n = 0;
-	for (;;) {
+	for (unsigned found = RECOVER_AT_ONCE; found == RECOVER_AT_ONCE; *n += found) {
 		struct certificate *rows;
-		unsigned found;
 		{
 			STORE_LEASE(lease);
 			TRY(store_read(op, a->store, &lease));
-			int64_t before = at_start ? INT64_MAX : clock_now_s() - RECOVER_AGE_S; /* all, whatever the clock says */
-			TRY(certificate_list_in_doubt(op, lease.db, a->node, before, RECOVER_AT_ONCE, &rows, &found));
+			TRY(certificate_list_in_doubt(op, lease.db, a->node, before_s, RECOVER_AT_ONCE, &rows, &found));
 		}
 		for (unsigned i = 0; i < found; i++)
 			TRY(issuance_orphan(op, a, rows[i].serial, "the process ended between intent and certificate"));
-		*n += found;
-		if (found < RECOVER_AT_ONCE)
-			break;
 	}
+	return OK;
+}
+
+/* Those of nodes that are gone; one that comes back meanwhile keeps its own. */
+static result recover_absent(struct op *op, struct authority *a, unsigned *n)
+{
+	struct certificate *rows;
+	unsigned found;
+	int64_t before_s = clock_now_s() - RECOVER_AGE_S;
+	{
+		STORE_LEASE(lease);
+		TRY(store_read(op, a->store, &lease));
+		TRY(certificate_list_in_doubt_of_absent(op, lease.db, before_s, before_s, RECOVER_AT_ONCE, &rows, &found));
+	}
+	for (unsigned i = 0; i < found; i++) {
+		result r = issuance_orphan_of_absent(op, a, rows[i].serial, before_s);
+		if (r.err == ERR_CONFLICT) {
+			op_clear_failure(op);
+			continue;
+		}
+		TRY(r);
+		*n += 1;
+	}
+	return OK;
+}
+
+result issue_recover(struct op *op, struct authority *a, bool at_start, unsigned *n)
+{
+	*n = 0;
+	TRY(recover_own(op, a, at_start ? INT64_MAX : clock_now_s() - RECOVER_AGE_S, n)); /* at the start whatever the clock says */
+	TRY(recover_absent(op, a, n));
 	if (*n > 0)
 		log_warning(op, "issuance.recovered", "%u intents in doubt were orphaned and their serials revoked", *n);
 	return OK;

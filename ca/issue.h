@@ -34,9 +34,10 @@ result issue(struct op *op, struct authority *authority, struct authorization *a
 	     struct issued *out);
 
 /*
- * Ends the intents of this node that no thread is working on: `at_start` all,
- * otherwise those older than two minutes. Each is orphaned, its serial revoked, its
- * claim released; never signed again (rule 10).
+ * Ends the intents that no thread is working on, of this node and of nodes that
+ * are gone: `at_start` all of this node's, otherwise those older than two
+ * minutes. Each is orphaned, its serial revoked, its claim released; never signed
+ * again (rule 10).
  */
 result issue_recover(struct op *op, struct authority *authority, bool at_start, unsigned *n);
 

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "ca/authority.h"
 #include "store/certificates.h"
@@ -43,6 +44,7 @@ struct ocsp_answer {
 	int64_t this_update_s, next_update_s; /* producedAt is thisUpdate: signed when asked */
 	int64_t fresh_until_s; /* may be kept until then, before nextUpdate (O12); 0: not at all (nonce, unknown serial) */
 	char etag[2 * SHA256_SIZE + 3]; /* quoted SHA-256 hex */
+	char last_modified[HTTP_DATE_SIZE], expires[HTTP_DATE_SIZE]; /* this_update_s, next_update_s */
 };
 void ocsp_answer_unpin(void *answer);
 

@@ -50,6 +50,8 @@ struct ocsp_answer *ocsp_answer_new(struct bytes der, const struct ocsp_answer *
 	memcpy(object->der, der.p, der.n);
 	object->face.der = (struct bytes){ object->der, der.n };
 
+	clock_put_http_date(face->this_update_s, object->face.last_modified);
+	clock_put_http_date(face->next_update_s, object->face.expires);
 	uint8_t digest[SHA256_SIZE];
 	char *etag = object->face.etag;
 	bytes_sha256(der, digest);

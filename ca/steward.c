@@ -143,6 +143,23 @@ static result task_checkpoint(struct op *op, void *arg)
 	return audit_checkpoint(op, arg, false, &text);
 }
 
+/* A sign of life; and when another node took this one for dead, a new beginning. */
+static result task_alive(struct op *op, void *arg)
+{
+	struct authority *a = arg;
+	struct ledger_state state;
+	unsigned n;
+	if (ledger_seen(op, a->ledger).err != ERR_NONE)
+		log_failure(op, "node.unseen");
+	ledger_read_state(a->ledger, &state);
+	if (!state.is_fenced)
+		return OK;
+	op_clear_failure(op);
+	TRY(ledger_take_epoch(op, a->ledger));
+	log_warning(op, "node.fenced", "another node took this one for dead and ended its intents; it goes on with a new epoch");
+	return issue_recover(op, a, false, &n);
+}
+
 static result task_recover(struct op *op, void *arg)
 {
 	unsigned n;
@@ -155,6 +172,7 @@ void steward_add_ca(struct steward *steward, struct authority *authority)
 		{ "crl", 10, 10, task_crl, authority },
 		{ "responders", 10, 10, task_responders, authority },
 		{ "checkpoint", 5, 30, task_checkpoint, authority },
+		{ "alive", 10, 10, task_alive, authority },
 		{ "recover", 60, 60, task_recover, authority },
 	};
 	for (unsigned i = 0; i < sizeof tasks / sizeof tasks[0]; i++)

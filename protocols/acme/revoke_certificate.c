@@ -95,9 +95,14 @@ static result holds_all_names(struct op *op, const struct acme_request *request,
 	return OK;
 }
 
+/*
+ * Section 7.6. *holds_key: by the certificate's key, or by the account that
+ * ordered it; who holds the names only may not have the key blocked.
+ */
 static result may_revoke(struct op *op, const struct acme_request *request, X509 *certificate,
-			 const struct certificate *row)
+			 const struct certificate *row, bool *holds_key)
 {
+	*holds_key = true;
 	if (!request->has_account) {
 		EVP_PKEY *key = X509_get0_pubkey(certificate);
 		if (key == NULL || EVP_PKEY_eq(key, request->key) != 1)
@@ -106,6 +111,7 @@ static result may_revoke(struct op *op, const struct acme_request *request, X509
 	}
 	if (text_equal(row->requester, arena_printf(op->arena, "account:%s", request->account.id)))
 		return OK;
+	*holds_key = false;
 	bool is_holder;
 	TRY(holds_all_names(op, request, row, &is_holder));
 	if (!is_holder)
@@ -127,8 +133,9 @@ result acme_revoke_certificate(struct op *op, const struct call *call, struct re
 	TRY(parse_payload(op, &request, &wish));
 	TRY(parse_certificate(op, wish.der, &certificate, &serial));
 	TRY(load_certificate(op, &request, serial, wish.der, &row));
-	TRY(may_revoke(op, &request, certificate, &row));
-	result r = certificate_revoke(op, request.authority, serial, wish.reason, !request.has_account, &revocation);
+	bool holds_key;
+	TRY(may_revoke(op, &request, certificate, &row, &holds_key));
+	result r = certificate_revoke(op, request.authority, serial, wish.reason, holds_key, &revocation);
 	if (r.err == ERR_CONFLICT)
 		return FAIL_CODE(op, ERR_CONFLICT, ACME_ALREADY_REVOKED, "%s", op->detail);
 	if (r.err == ERR_MALFORMED)

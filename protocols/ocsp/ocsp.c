@@ -128,14 +128,17 @@ static void reply_error(struct reply *reply, enum ocsp_status status)
 static void put_cache_headers(struct op *op, const struct ocsp_answer *answer, struct reply *reply)
 {
 	int64_t left_s = answer->fresh_until_s - clock_now_s();
+	struct buf control;
 	if (left_s > LIMIT_OCSP_MAX_AGE_S)
 		left_s = LIMIT_OCSP_MAX_AGE_S;
-	reply_header(reply, "Last-Modified", clock_http_date(op->arena, answer->this_update_s));
+	buf_init(&control, op->arena, 64);
+	buf_text(&control, "max-age=");
+	buf_number(&control, left_s > 0 ? (uint64_t)left_s : 0);
+	buf_text(&control, ", public, no-transform, must-revalidate");
+	reply_header(reply, "Last-Modified", arena_text(op->arena, answer->last_modified));
 	reply_header(reply, "ETag", arena_text(op->arena, answer->etag));
-	reply_header(reply, "Expires", clock_http_date(op->arena, answer->next_update_s));
-	reply_header(reply, "Cache-Control",
-		     arena_printf(op->arena, "max-age=%lld, public, no-transform, must-revalidate",
-				  left_s > 0 ? (long long)left_s : 0));
+	reply_header(reply, "Expires", arena_text(op->arena, answer->expires));
+	reply_header(reply, "Cache-Control", buf_as_text(&control));
 }
 
 static void put_answer(struct op *op, const struct call *call, const struct ocsp_answer *answer, struct bytes body,

@@ -115,11 +115,14 @@ struct bytes arena_bytes(struct arena *arena, struct bytes bytes)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+	char most[256]; /* nearly all texts fit, so that they are formatted once */
 	va_list args;
 	va_start(args, format);
-	int n = vsnprintf(NULL, 0, format, args);
+	int n = vsnprintf(most, sizeof most, format, args);
 	va_end(args);
 	ASSERT(n >= 0);
+	if ((size_t)n < sizeof most)
+		return arena_text_n(arena, most, (size_t)n);
 	char *text = arena_alloc(arena, (size_t)n + 1);
 	va_start(args, format);
 	vsnprintf(text, (size_t)n + 1, format, args);

@@ -55,14 +55,28 @@ void buf_printf(struct buf *buf, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	int n = vsnprintf(NULL, 0, format, args);
+	int n = vsnprintf((char *)buf->p + buf->n, buf->capacity - buf->n, format, args);
 	va_end(args);
 	ASSERT(n >= 0);
-	buf_reserve(buf, (size_t)n);
-	va_start(args, format);
-	vsnprintf((char *)buf->p + buf->n, (size_t)n + 1, format, args);
-	va_end(args);
+	if ((size_t)n >= buf->capacity - buf->n) { /* it did not fit, with its NUL */
+		buf_reserve(buf, (size_t)n);
+		va_start(args, format);
+		vsnprintf((char *)buf->p + buf->n, (size_t)n + 1, format, args);
+		va_end(args);
+	}
 	buf->n += (size_t)n;
+}
+
+void buf_number(struct buf *buf, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	buf_put(buf, digits + at, sizeof digits - at);
 }
 
 struct bytes buf_as_bytes(const struct buf *buf)

@@ -72,6 +72,7 @@ void buf_bytes(struct buf *buf, struct bytes bytes);
 void buf_text(struct buf *buf, const char *text);
 void buf_byte(struct buf *buf, uint8_t byte);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF(2, 3);
+void buf_number(struct buf *buf, uint64_t number); /* in decimal, for where printf would take longer than the rest */
 struct bytes buf_as_bytes(const struct buf *buf);
 /* NUL-terminates (the NUL is not counted) and returns the text. */
 char *buf_as_text(struct buf *buf);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,14 +63,22 @@ char *clock_rfc3339_ns(struct arena *arena, int64_t time_ns)
 }
 
 /* Not strftime: its names depend on the locale. */
-char *clock_http_date(struct arena *arena, int64_t time_s)
+void clock_put_http_date(int64_t time_s, char out[HTTP_DATE_SIZE])
 {
 	static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
 	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 					    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	struct tm tm = broken_down(time_s);
-	return arena_printf(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-			    months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	int n = snprintf(out, HTTP_DATE_SIZE, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
+			 months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	ASSERT(n == HTTP_DATE_SIZE - 1);
+}
+
+char *clock_http_date(struct arena *arena, int64_t time_s)
+{
+	char date[HTTP_DATE_SIZE];
+	clock_put_http_date(time_s, date);
+	return arena_text(arena, date);
 }
 
 /* Takes exactly `n` digits from the text, within [min, max]. */

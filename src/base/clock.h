@@ -23,3 +23,5 @@ char *clock_rfc3339_ns(struct arena *arena, int64_t time_ns);
 result clock_parse_rfc3339(struct op *op, const char *text, int64_t *time_s);
 /* "Sat, 21 Nov 2026 09:30:00 GMT" (RFC 9110 section 5.6.7). */
 char *clock_http_date(struct arena *arena, int64_t time_s);
+#define HTTP_DATE_SIZE 30
+void clock_put_http_date(int64_t time_s, char out[HTTP_DATE_SIZE]);

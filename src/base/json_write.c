@@ -129,7 +129,9 @@ void json_write_text(struct json_writer *w, const char *name, const char *value)
 void json_write_integer(struct json_writer *w, const char *name, int64_t value)
 {
 	begin_value(w, name);
-	buf_printf(&w->buf, "%lld", (long long)value);
+	if (value < 0)
+		buf_byte(&w->buf, '-');
+	buf_number(&w->buf, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void json_write_bool(struct json_writer *w, const char *name, bool value)

@@ -130,6 +130,7 @@ static result open_house(struct op *op, struct server *server)
 	struct authority *a = server->authority;
 	if (a->hierarchy->n == 0)
 		return FAIL(op, ERR_NOT_FOUND, "there is no CA in %s: run chancery init first", server->dir);
+	TRY(ledger_take_epoch(op, a->ledger)); /* an earlier process of this node writes no more */
 	TRY(issue_recover(op, a, true, &recovered));
 	published_put_hierarchy(op, a->published, a->hierarchy);
 	TRY(crl_refresh(op, a, true));

@@ -53,18 +53,6 @@ static const char *phrase_of(int status)
 	return "";
 }
 
-static void put_number(struct buf *head, size_t number)
-{
-	char digits[20];
-	size_t at = sizeof digits;
-
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	buf_put(head, digits + at, sizeof digits - at);
-}
-
 /* No value can end its line early: control characters become blanks. */
 static void put_value(struct buf *head, const char *value)
 {
@@ -87,7 +75,7 @@ static void put_header(struct buf *head, const char *name, const char *value)
 static void put_status_line(struct buf *head, int status)
 {
 	buf_text(head, "HTTP/1.1 ");
-	put_number(head, (size_t)status);
+	buf_number(head, (uint64_t)status);
 	buf_byte(head, ' ');
 	buf_text(head, phrase_of(status));
 	buf_put(head, "\r\n", 2);
@@ -127,7 +115,7 @@ static void put_framing(struct buf *head, const struct exchange *exchange)
 	/* 204 must not have a length, and 304 has that of another reply (RFC 9110 section 8.6). */
 	if (reply->status != 204 && reply->status != 304) {
 		buf_text(head, "Content-Length: ");
-		put_number(head, reply->content_type != NULL ? reply->body.n : 0);
+		buf_number(head, reply->content_type != NULL ? reply->body.n : 0);
 		buf_put(head, "\r\n", 2);
 	}
 	if (!exchange->keep_alive)
