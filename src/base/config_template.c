@@ -44,7 +44,7 @@ static void put_head(struct buf *buf, const struct config_seed *seed)
 		      "#log_level: info\n"
 		      "\n"
 		      "# Where certificates, orders and the audit log are kept: sqlite:FILE for one node,\n"
-		      "# postgresql://USER@HOST/DATABASE for as many as you like (docs/postgresql.md).\n");
+		      "# or postgresql://USER@HOST/DATABASE (docs/postgresql.md).\n");
 	buf_printf(buf, "store: %s\n\n", quoted(arena, seed->store));
 	buf_text(buf, "# The key that signs OCSP answers. memory: made at start, certified by the CA, never\n"
 		      "# written anywhere; fast. token: kept in the token like the keys of the CAs.\n");

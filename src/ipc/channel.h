@@ -41,7 +41,7 @@ typedef void channel_done(void *arg, struct bytes payload, const char *failed);
 result channel_start(struct op *op, struct channel *channel, uint16_t type, struct bytes payload,
 		     int64_t limit_ms, channel_done *done, void *arg);
 
-/* The answering side, blocking: for a role of one thread. */
+/* The answering side, blocking: for the signer's single thread. */
 #define FRAME_FAILURE 0xffff /* payload: u8 enum err, text detail */
 struct frame {
 	uint16_t type;
@@ -50,18 +50,6 @@ struct frame {
 };
 /* ERR_NOT_FOUND when the other side has closed. */
 result frame_read(struct op *op, int fd, struct frame *out);
-/*
- * The same for who is asked many times: reads ahead, so that requests that wait
- * together take one call of the system, and not two each.
- */
-struct frame_source {
-	int fd;
-	uint8_t *p;                /* room for `capacity` bytes */
-	size_t first, n, capacity; /* n bytes from p + first have come and are not handed out */
-};
-void frame_source_init(struct frame_source *source, int fd);
-void frame_source_clear(struct frame_source *source);
-result frame_source_next(struct op *op, struct frame_source *source, struct frame *out);
 result frame_write(struct op *op, int fd, uint16_t type, uint64_t id, struct bytes payload);
 /* The failure that `failed` holds, as FRAME_FAILURE. */
 result frame_write_failure(struct op *op, int fd, uint64_t id, const struct op *failed);

@@ -3,7 +3,6 @@
  * u32 payload length, u16 type, u64 id, payload; big-endian.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -11,8 +10,6 @@
 #include "ipc/channel.h"
 #include "ipc/frame.h"
 #include "ipc/message.h"
-
-#define SOURCE_BYTES 4096 /* several requests to sign; larger frames make more room */
 
 result frame_head_parse(struct op *op, const uint8_t head[FRAME_HEAD_SIZE], struct frame_head *out)
 {
@@ -142,54 +139,4 @@ result frame_parse(struct op *op, struct bytes from, struct frame *out, size_t *
 	*consumed = FRAME_HEAD_SIZE + head.n;
 	*is_whole = true;
 	return OK;
-}
-
-void frame_source_init(struct frame_source *source, int fd)
-{
-	*source = (struct frame_source){ .fd = fd, .p = malloc(SOURCE_BYTES), .capacity = SOURCE_BYTES };
-	ASSERT(source->p != NULL);
-}
-
-void frame_source_clear(struct frame_source *source)
-{
-	free(source->p);
-	*source = (struct frame_source){ .fd = -1 };
-}
-
-/* Waits for more bytes. No frame is longer than frame_parse allows, and so is what is held. */
-static result source_fill(struct op *op, struct frame_source *source)
-{
-	memmove(source->p, source->p + source->first, source->n);
-	source->first = 0;
-	if (source->n == source->capacity) {
-		source->capacity *= 2;
-		source->p = realloc(source->p, source->capacity);
-		ASSERT(source->p != NULL);
-	}
-	ssize_t got;
-	do
-		got = recv(source->fd, source->p + source->n, source->capacity - source->n, 0);
-	while (got < 0 && errno == EINTR);
-	if (got < 0 && errno != ECONNRESET)
-		return FAIL(op, ERR_BACKEND, "reading from another process: %s", strerrordesc_np(errno));
-	if (got <= 0 && source->n == 0)
-		return FAIL(op, ERR_NOT_FOUND, "the other process has closed the connection");
-	if (got <= 0)
-		return FAIL(op, ERR_BACKEND, "the other process closed in the middle of a frame");
-	source->n += (size_t)got;
-	return OK;
-}
-
-result frame_source_next(struct op *op, struct frame_source *source, struct frame *out)
-{
-	for (;;) {
-		size_t consumed;
-		bool is_whole;
-		TRY(frame_parse(op, (struct bytes){ source->p + source->first, source->n }, out, &consumed, &is_whole));
-		source->first += consumed;
-		source->n -= consumed;
-		if (is_whole)
-			return OK;
-		TRY(source_fill(op, source));
-	}
 }

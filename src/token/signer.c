@@ -90,14 +90,12 @@ static result answer_one(struct op *op, struct session *session, const struct fr
 /* Until the socket ends, or the session does. */
 static void serve(struct session *session)
 {
-	struct frame_source requests;
 	bool is_open = true;
 
-	frame_source_init(&requests, ROLE_FD);
 	while (is_open && !session_is_lost(session)) {
 		struct op *op = op_new();
 		struct frame request;
-		result r = frame_source_next(op, &requests, &request);
+		result r = frame_read(op, ROLE_FD, &request);
 		if (r.err == ERR_NONE)
 			r = answer_one(op, session, &request);
 		if (r.err != ERR_NONE && r.err != ERR_NOT_FOUND)
@@ -105,7 +103,6 @@ static void serve(struct session *session)
 		is_open = r.err == ERR_NONE;
 		op_free(&op);
 	}
-	frame_source_clear(&requests);
 }
 
 static result set_up(struct op *op, const char *dir, struct session **session, bool *is_final)
