@@ -100,13 +100,9 @@ static result configure(struct op *op, struct sqlite_db *db)
 	TRY(db_run_script(op, &db->db,
 			  "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;"
 			  "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864"));
-	/*
-	 * Readers lose their pages with every commit of another's, so that a larger cache helps the writer only. A
-	 * checkpoint after 16 MiB of log, and not 4, writes a page once that was changed many times, and syncs less.
-	 */
-	return db_run_script(op, &db->db,
-			     db->db.mode == DB_READ ? "PRAGMA query_only = ON" :
-						      "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4096");
+	if (db->db.mode == DB_READ)
+		TRY(db_run_script(op, &db->db, "PRAGMA query_only = ON"));
+	return OK;
 }
 
 static void sqlite_close(struct db *own_db)
