@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # A malicious ACME client, one deviation per case, against the built server: the protocol's own error, and no
-# certificate row (rows A, W and J; tests/tools/hostile_acme.py --list names them).
+# certificate row (rows A, W, J and R; tests/tools/hostile_acme.py --list names them).
 . "$CHANCERY_TOP/conformance/lib.sh"
+hostile=$CHANCERY_TOP/tests/tools/hostile_acme.py
+addresses=() # where names lead that no probe may follow (R2)
+while read -r label address; do addresses+=("--address=/$label.t.test/$address"); done < <(/usr/bin/python3 "$hostile" --list-addresses)
+DNS_OPTIONS=("${addresses[@]}")
 setup
 sed -i 's/#orders_per_account: 300/orders_per_account: 40/' "$CA/chancery.yaml"
 kill -HUP "$SERVER"
 
-/usr/bin/python3 "$CHANCERY_TOP/tests/tools/hostile_acme.py" --directory "$DIR_URL" --cacert "$TLSCA" --chancery "$CHANCERY" \
-	--dir "$CA" --http-port "$ACME_HTTP" --open-orders 40 --all >"$T/hostile.tap" 2>"$T/hostile.log"
+/usr/bin/python3 "$hostile" --directory "$DIR_URL" --cacert "$TLSCA" --chancery "$CHANCERY" \
+	--dir "$CA" --http-port "$ACME_HTTP" --open-orders 40 --address-names --all >"$T/hostile.tap" 2>"$T/hostile.log"
 status=$?
 while IFS= read -r line; do # renumbered into this test's own count
 	case "$line" in

@@ -76,10 +76,11 @@ init_ca() {
 		--resolver "127.0.0.1:$DNS" --validation-port "$ACME_HTTP" --allow-loopback "$@" >"$T/init.log" 2>&1
 }
 
-# Every name under t.test is this machine; nothing else exists.
+# Every name under t.test is this machine; nothing else exists, but for what a test adds to DNS_OPTIONS.
+DNS_OPTIONS=()
 start_dns() {
 	dnsmasq --keep-in-foreground --conf-file=/dev/null --port="$DNS" --listen-address=127.0.0.1 --bind-interfaces \
-		--no-resolv --no-hosts --pid-file= --user="$(id -un)" --address=/t.test/127.0.0.1 "$@" >"$T/dns.log" 2>&1 &
+		--no-resolv --no-hosts --pid-file= --user="$(id -un)" --address=/t.test/127.0.0.1 "${DNS_OPTIONS[@]}" >"$T/dns.log" 2>&1 &
 	pids+=($!)
 }
 

@@ -9,12 +9,15 @@ status must come back, and must not have made a certificate. Prints TAP.
 
 Names below --domain must lead the server's validation to --http-address:--http-port, where this
 program answers. Without --http-port the cases that need a proven name are skipped; without
---chancery the certificates are not counted. Rows W7 (no MAC is accepted at all) and W13 (time of a
-comparison) cannot be seen from here.
+--chancery the certificates are not counted. With --address-names names below each LABEL.DOMAIN of
+ADDRESSES have to lead to its address (--list-addresses prints them); without, these cases are
+skipped. Rows W7 (no MAC is accepted at all), W13 (time of a comparison) and R3 (a resolver that
+changes its mind) cannot be driven from here.
 """
 
 import argparse
 import base64
+import gzip
 import http.client
 import http.server
 import json
@@ -123,15 +126,22 @@ def need(condition, text):
 
 
 class Responder:
-    """Answers http-01 for every name; what it says for a token can be told."""
+    """Answers http-01 for every name; what it says for a token can be told: a body, or a function of the handler."""
 
-    def __init__(self, address, port):
+    def __init__(self, world, address, port):
         self.answers = {}
         answers = self.answers
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = answers.get(self.path.rsplit("/", 1)[-1])
+                body = answers.get(self.path.partition("?")[0].rsplit("/", 1)[-1])
+                if callable(body):
+                    try:
+                        body(self)
+                    except OSError:
+                        pass  # the server has seen enough
+                    self.close_connection = True
+                    return
                 self.send_response(200 if body is not None else 404)
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
@@ -140,7 +150,11 @@ class Responder:
             def log_message(self, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer((address, port), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 256
+
+        self.server = Server((address, port), Handler)
+        self.server.world = world
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
@@ -148,7 +162,7 @@ class World:
     def __init__(self, options):
         self.options = options
         self.context = ssl.create_default_context(cafile=options.cacert)
-        self.responder = Responder(options.http_address, options.http_port) if options.http_port else None
+        self.responder = Responder(self, options.http_address, options.http_port) if options.http_port else None
         self.directory = self.request("GET", options.directory).json
         parts = urlsplit(self.directory["newOrder"])
         self.origin = "%s://%s" % (parts.scheme, parts.netloc)
@@ -307,7 +321,8 @@ class Client:
     def prove(self, authorization, body=None):
         challenge = self.challenge(authorization)
         right = "%s.%s" % (challenge["token"], self.key.thumbprint())
-        self.world.responder.answers[challenge["token"]] = (body or "%s").replace("%s", right).encode()
+        self.world.responder.answers[challenge["token"]] = \
+            body if callable(body) else (body or "%s").replace("%s", right).encode()
         answer = self.post(challenge["url"], {})
         need(answer.status == 200, "a response was not taken: %r" % answer.body)
         return self.wait(authorization, ("pending",))
@@ -472,6 +487,20 @@ def _(w):
     return answer
 
 
+@case("A15-order-keeps-its-lists", None, 200, proof=True)
+def _(w):
+    order = w.ready(w.a, 2)
+    answer = w.a.post(order["url"])
+    need(all(answer.json[member] == order[member] for member in ("identifiers", "authorizations")), "the lists changed")
+    need(order["expires"] and order["status"] == "pending", "a pending order without expires")
+    w.a.post(order["finalize"], {"csr": csr(Key(), order["names"])})
+    w.mark()
+    answer = w.a.post(order["url"])
+    need(all(answer.json[member] == order[member] for member in ("identifiers", "authorizations")), "the lists changed")
+    need(answer.json["status"] == "valid" and answer.json["expires"], "a valid order without expires")
+    return answer
+
+
 @case("A16-authorization", None, 200)
 def _(w):
     answer = w.a.post(w.a.order([w.name()])["authorizations"][0])
@@ -629,6 +658,33 @@ def _(w):
     return w.b.post(w.a.order([w.name()])["authorizations"][0], {"status": "deactivated"})
 
 
+@case("A30-challenge-that-was-met", None, 200, proof=True)
+def _(w):
+    answer = w.a.post(w.ready(w.a)["authorizations"][0])
+    met = [c for c in answer.json["challenges"] if c["status"] == "valid"]
+    need(len(met) == 1 and met[0]["validated"].endswith("Z") and "error" not in met[0], "validated, or error")
+    need(len(unb64(met[0]["token"])) >= 16 and "=" not in met[0]["token"], "token")
+    return answer
+
+
+@case("A30-no-retry-after-invalid", None, 200, proof=True)
+def _(w):
+    asked = []
+
+    def act(handler):
+        asked.append(handler.path)
+        handler.send_error(404)
+    url = w.a.order([w.name()])["authorizations"][0]
+    need(w.a.prove(url, act) == "invalid", "a 404 proved something")
+    challenge = w.a.challenge(url)
+    need(challenge["error"]["type"].startswith(URN), "no error")
+    for _ in range(2):
+        w.a.post(challenge["url"], {})
+    time.sleep(1)
+    need(len(asked) == 1, "%d probes were made" % len(asked))
+    return w.a.post(url)
+
+
 def revoke_case(name, problem, *statuses):
     def add(function):
         @case(name, problem, *statuses, proof=True)
@@ -713,6 +769,194 @@ def _(w):
     answer = w.a.post(order["authorizations"][0])
     need(b"internal-secret" not in answer.body and answer.json["challenges"][0]["error"], "the body leaks, or no error")
     return answer
+
+
+# --- Validation traffic (R2, R4 to R7) ---------------------------------------------------------
+
+# Where no probe may go, though the name says so (R2). Names below LABEL.DOMAIN lead there.
+ADDRESSES = {"meta": "169.254.169.254", "zero": "0.0.0.0", "link": "169.254.1.1", "cgnat": "100.100.100.200",
+             "multicast": "224.0.0.1", "broadcast": "255.255.255.255", "six-link": "fe80::1", "six-meta": "fd00:ec2::254",
+             "six-mapped": "::ffff:169.254.169.254", "six-nat64": "64:ff9b::a9fe:a9fe", "six-zero": "::"}
+
+
+def refused_authorization(w, client, url, kind, words=""):
+    """The authorization, which must have become invalid for this reason."""
+    answer = client.post(url)
+    challenge = next(c for c in answer.json["challenges"] if c["type"] == "http-01")
+    need(answer.json["status"] == "invalid" and challenge["status"] == "invalid", "the authorization is not invalid")
+    error = challenge["error"]
+    need(error["type"] == URN + kind and words in error["detail"], "expected %s with %r, got %r" % (kind, words, error))
+    return answer
+
+
+def probe_case(name, kind, act, words=""):
+    """A responder that does what `act` does with its handler; the name must not be proven."""
+    @case(name, None, 200, proof=True)
+    def _(w):
+        url = w.a.order([w.name()])["authorizations"][0]
+        need(w.a.prove(url, act) == "invalid", "the name was proven")
+        return refused_authorization(w, w.a, url, kind, words)
+
+
+for label, address in ADDRESSES.items():
+    @case("R2-%s" % label, None, 200, proof=True)
+    def _(w, label=label, address=address):
+        if not w.options.address_names:
+            return None
+        url = w.a.order(["h%s.%s.%s" % (secrets.token_hex(4), label, w.options.domain)])["authorizations"][0]
+        begun = time.monotonic()
+        need(w.a.prove(url) == "invalid", "the name was proven")
+        need(time.monotonic() - begun < 8, "as long as if it had been tried")  # a connection would time out, and be tried again
+        return refused_authorization(w, w.a, url, "connection", "not connected to")
+
+
+def redirect(location):
+    def act(handler):
+        handler.send_response(302)
+        handler.send_header("Location", location(handler) if callable(location) else location)
+        handler.end_headers()
+    return act
+
+
+def own_port(url):
+    """http://HOST/… with the port that validation uses here."""
+    return lambda handler: url.replace("PORT", str(handler.server.server_port))
+
+
+def next_hop(handler):
+    path, _, n = handler.path.partition("?")
+    return "http://hops.%s:%d%s?%d" % (handler.server.world.options.domain, handler.server.server_port, path,
+                                       int(n or 0) + 1)
+
+
+for name, location in (
+    ("file", "file:///etc/passwd"), ("gopher", "gopher://x.t.test/"), ("ftp", "ftp://x.t.test/"), ("ssh", "http://x.t.test:22/"),
+    ("postgresql", "http://x.t.test:5432/"), ("literal", own_port("http://127.0.0.1:PORT/")),
+    ("decimal", own_port("http://2130706433:PORT/")), ("six-literal", own_port("http://[::1]:PORT/")),
+    ("user", own_port("http://a:b@x.t.test:PORT/")), ("control", own_port("http://x.t.test:PORT/\x01")), ("empty", ""),
+    ("long", own_port("http://x.t.test:PORT/" + "a" * 60000)),
+    ("loop", lambda handler: "http://%s%s" % (handler.headers["Host"], handler.path)),
+):
+    probe_case("R4-redirect-%s" % name, "unauthorized", redirect(location))
+
+
+@case("R4-redirect-to-metadata", None, 200, proof=True)
+def _(w):
+    if not w.options.address_names:
+        return None
+    url = w.a.order([w.name()])["authorizations"][0]
+    need(w.a.prove(url, redirect(own_port("http://x.meta.%s:PORT/" % w.options.domain))) == "invalid", "the name was proven")
+    return refused_authorization(w, w.a, url, "connection", "not connected to")
+
+
+@case("R4-chain-of-redirects", None, 200, proof=True)
+def _(w):
+    seen = []
+
+    def act(handler):
+        seen.append(handler.path)
+        redirect(next_hop)(handler)
+    url = w.a.order([w.name()])["authorizations"][0]
+    need(w.a.prove(url, act) == "invalid", "the name was proven")
+    need(len(seen) == 11, "%d requests were made" % len(seen))
+    return refused_authorization(w, w.a, url, "unauthorized")
+
+
+@case("R5-body-behind-redirect", None, 200, proof=True)
+def _(w):
+    def act(handler):
+        if "?" not in handler.path:
+            redirect(next_hop)(handler)
+            return
+        handler.send_response(500)
+        handler.end_headers()
+        handler.wfile.write(b"internal-secret-4711")
+    url = w.a.order([w.name()])["authorizations"][0]
+    need(w.a.prove(url, act) == "invalid", "the name was proven")
+    answer = refused_authorization(w, w.a, url, "unauthorized")
+    need(b"internal-secret" not in answer.body, "the body leaks")
+    return answer
+
+
+def endless_body(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"a" * 65536)
+
+
+def megabyte_of_header(handler):
+    handler.send_response(200)
+    for i in range(1000):
+        handler.send_header("X-%d" % i, "a" * 1000)
+    handler.end_headers()
+
+
+def packed(handler):
+    """The right answer, but packed: nothing is unpacked (and a bomb stays small)."""
+    token = handler.path.rsplit("/", 1)[-1]
+    body = gzip.compress(("%s.%s" % (token, handler.server.world.a.key.thumbprint())).encode())
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+probe_case("R6-endless-body", "incorrectResponse", endless_body)
+probe_case("R6-megabyte-of-header", "unauthorized", megabyte_of_header)
+probe_case("R6-gzip", "incorrectResponse", packed)
+probe_case("R6-http-0.9", "unauthorized", lambda handler: handler.wfile.write(b"internal"))
+
+
+@case("R6-one-byte-a-second", None, 200, proof=True)
+def _(w):
+    ended = {}
+
+    def drip(part):
+        def act(handler):
+            begun = time.monotonic()
+            try:
+                if part == "body":
+                    handler.send_response(200)
+                    handler.end_headers()
+                while time.monotonic() - begun < 40:
+                    handler.wfile.write(b"H")
+                    time.sleep(1)
+            finally:
+                ended.setdefault(part, time.monotonic() - begun)
+        return act
+    client = Client(w, Key()).register()
+    order = client.order([w.name(), w.name()])
+    for url, part in zip(order["authorizations"], ("head", "body")):
+        challenge = client.challenge(url)
+        w.responder.answers[challenge["token"]] = drip(part)
+        client.post(challenge["url"], {})
+    until = time.monotonic() + 30
+    while len(ended) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    need(len(ended) == 2 and max(ended.values()) < 20, "the server had patience: %r" % ended)
+    return client.post(order["url"])
+
+
+@case("R7-many-that-hang", None, 200, proof=True)
+def _(w):
+    release = threading.Event()
+    client = Client(w, Key()).register()
+    for _ in range(3):
+        for url in client.order([w.name() for _ in range(40)])["authorizations"]:
+            challenge = client.challenge(url)
+            w.responder.answers[challenge["token"]] = lambda handler: release.wait(30)
+            client.post(challenge["url"], {})
+    begun = time.monotonic()
+    for _ in range(20):
+        w.request("GET", w.options.directory)
+    need(time.monotonic() - begun < 5, "the front is slow")
+    begun = time.monotonic()
+    w.ready(w.b)
+    need(time.monotonic() - begun < 10, "others' validations wait")
+    release.set()
+    return client.post(client.kid)
 
 
 # W: JOSE.
@@ -979,6 +1223,8 @@ def main():
     parser.add_argument("--domain", default="t.test", help="names are made below it (t.test)")
     parser.add_argument("--http-address", default="127.0.0.1", help="where http-01 is answered (127.0.0.1)")
     parser.add_argument("--http-port", type=int, help="port of it")
+    parser.add_argument("--address-names", action="store_true", help="the names below the LABELs of --list-addresses lead there")
+    parser.add_argument("--list-addresses", action="store_true", help="print LABEL ADDRESS, one a line")
     parser.add_argument("--open-orders", type=int, help="the configured orders_per_account; without it A11 is skipped")
     parser.add_argument("--connections", type=int, default=100, help="of the parallel double spend (100)")
     parser.add_argument("--case", action="append", default=[], help="run this one; may be repeated; a prefix runs all with it")
@@ -988,6 +1234,10 @@ def main():
     if options.list:
         for name, problem, statuses, proof, _ in CASES:
             print("%-36s %s %s%s" % (name, "/".join(map(str, statuses)), problem or "-", " (needs --http-port)" if proof else ""))
+        return 0
+    if options.list_addresses:
+        for label, address in ADDRESSES.items():
+            print(label, address)
         return 0
     rows = [row for row in CASES if options.all or any(row[0].startswith(prefix) for prefix in options.case)]
     if not rows or not options.directory or not options.cacert or (options.chancery and not options.dir):
