@@ -219,12 +219,15 @@ END
 # SIGHUP (F31).
 logged() { grep -q "$1" server.log; }
 cp "$CA/chancery.yaml" chancery.yaml.good
-sed -i 's/^    validity: 90d/    validity: 30d/' "$CA/chancery.yaml"
+sed -i 's/^    validity: 90d/    validity: 30d/; s/^#log_level: .*/log_level: debug/' "$CA/chancery.yaml"
 kill -HUP "$SERVER"
 check "SIGHUP loads a good file" wait_for 5 logged config.reloaded
 make_csr short short.t.test
 chancery cert issue --csr short.csr >short.pem
 check "and it holds for the next certificate" exits 1 openssl x509 -in short.pem -noout -checkend $((31 * 86400))
+id=$(curl -s -D - -o answer "http://127.0.0.1:$HTTP/no-such-thing" | tr -d '\r' | sed -n 's/^Request-Id: //p')
+names_request() { jq -e -s --arg id "$1" 'any(.[]; .event == "http.request" and .request == $id)' server.log; }
+check "the client gets the id under which the log has its request" wait_for 5 names_request "$id"
 echo "nonsense: 1" >>"$CA/chancery.yaml"
 kill -HUP "$SERVER"
 check "SIGHUP keeps the old configuration over a broken file" wait_for 5 logged config.kept

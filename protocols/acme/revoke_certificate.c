@@ -14,11 +14,6 @@
 #include "protocols/acme/objects.h"
 #include "protocols/acme/reply.h"
 
-/*
- * Orders that are looked through for authorizations of another account's names.
- * An account with more than that revokes what it did not order by the key.
- */
-
 struct wish {
 	struct bytes der;
 	int reason;

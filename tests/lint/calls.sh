@@ -19,6 +19,8 @@ banned "no jumps and no cancelling" '\b(goto |longjmp|setjmp|pthread_cancel|allo
 banned "no shell" '\b(system|popen|execlp|execvp)\('
 banned "time enters through clock.c" '\b(time\(NULL\)|gettimeofday\(|clock_gettime\()' 'src/base/clock\.c'
 banned "chance enters through random.c" '^[^*]*\b(rand\(|random\(\)|RAND_bytes|getrandom\(|arc4random)' 'src/base/random\.c'
+banned "MACs and secrets are compared in constant time (W13)" \
+	'\b(memcmp|strcmp|bytes_equal|text_equal)\(.*\b(mac|pin|secret|key_authorization)\b'
 banned "no PKCS7_* on bytes from outside" '\bPKCS7_'
 banned "no conditional compilation outside compat.h" '^#if' 'src/base/compat\.h'
 banned "no marks of unfinished work" '\b(TODO|FIXME|XXX|HACK)\b'

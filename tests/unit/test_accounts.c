@@ -1,3 +1,4 @@
+/* The rows of accounts, and their keys, over the store (A20, J4). */
 #include "store/accounts.h"
 
 #include "tests/unit/store_fixture.h"

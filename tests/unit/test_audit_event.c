@@ -1,3 +1,4 @@
+/* Entries of the log as canonical JSON: what stands in them, in which order, what is left out. */
 #include "store/audit_event.h"
 
 #include <string.h>

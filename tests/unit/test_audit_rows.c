@@ -1,3 +1,4 @@
+/* Rows of entries, tiles and the tree head: what is written is read again, and what is missing is said. */
 #include "store/audit_rows.h"
 
 #include "tests/unit/store_fixture.h"

@@ -1,3 +1,4 @@
+/* Rows of the token's keys and of the CAs. */
 #include "store/authorities.h"
 
 #include "tests/unit/store_fixture.h"

@@ -1,3 +1,4 @@
+/* Rows of certificates from intent to issued or orphaned, and of revocations. */
 #include "store/certificates.h"
 
 #include "tests/unit/store_fixture.h"

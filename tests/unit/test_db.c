@@ -1,3 +1,4 @@
+/* Databases: files and their modes, transactions, values of each type, failures by kind. */
 #include <sys/stat.h>
 
 #include "base/files.h"

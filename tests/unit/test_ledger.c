@@ -1,3 +1,4 @@
+/* The ledger: group commit, one by one after a failure, entries and checkpoints of the log. */
 #include "store/ledger.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* Migrations: from nothing, again, several at once, a newer schema; the triggers that keep history. */
 #include "store/migrations.h"
 
 #include <pthread.h>

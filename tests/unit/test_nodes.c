@@ -1,3 +1,4 @@
+/* Nodes: their epochs, the fencing that ends one, signs of life, and the intents that those who are gone left. */
 #include "store/nodes.h"
 
 #include "store/certificates.h"

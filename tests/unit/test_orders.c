@@ -1,3 +1,4 @@
+/* Rows of orders, authorizations and challenges, and what may be claimed when. */
 #include "store/orders.h"
 
 #include "store/claims.h"
