@@ -178,7 +178,10 @@ bench_crlbench_LDADD = $(CA_LIBS) $(STORE_LIBS) $(BASE_LIBS)
 
 # The door and the log.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_issue tests/unit/test_audit tests/unit/test_checkpoint
+check_PROGRAMS += tests/unit/test_issue tests/unit/test_audit tests/unit/test_checkpoint tests/unit/test_steward
+tests_unit_test_steward_SOURCES = tests/unit/test_steward.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_steward_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_steward_LDADD = $(STATUS_TEST_LIBS)
 tests_unit_test_issue_SOURCES = tests/unit/test_issue.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_issue_CFLAGS = $(STATUS_TEST_CFLAGS)
 tests_unit_test_issue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ledger_run

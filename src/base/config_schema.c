@@ -189,7 +189,7 @@ static unsigned line_of_backtrace(char *text)
 	return text_parse_u64(digits, 1, UINT32_MAX, &line) ? (unsigned)line : 0;
 }
 
-static void hear(cyaml_log_t level, void *complaint_ptr, const char *format, va_list args)
+static void PRINTF(3, 0) hear(cyaml_log_t level, void *complaint_ptr, const char *format, va_list args)
 {
 	struct complaint *complaint = complaint_ptr;
 	char text[512];

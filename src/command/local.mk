@@ -14,3 +14,10 @@ src_command_libcommand_a_SOURCES = \
 	src/command/print.c src/command/print.h \
 	src/command/serve.c \
 	src/command/server_role.c src/command/server_role.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_options
+tests_unit_test_options_SOURCES = tests/unit/test_options.c tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_options_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_options_LDADD = src/command/libcommand.a $(BASE_LIBS) $(CMOCKA_LIBS)
+endif
