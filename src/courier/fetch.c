@@ -384,7 +384,8 @@ static void end_with_code(struct fetch_answer *answer, CURLcode code)
 	case CURLE_PARTIAL_FILE:
 		end_with(answer, FETCH_UNUSABLE, "closed the connection in the middle of its answer");
 		break;
-	case CURLE_OUT_OF_MEMORY: /* libcurl's own cap on one header line; so they call it */
+	case CURLE_OUT_OF_MEMORY: /* libcurl's own cap on one header line; so they call it … */
+	case (CURLcode)100:       /* … and since 8.6 CURLE_TOO_LARGE */
 		end_with(answer, FETCH_UNUSABLE, "sent more header than any answer needs");
 		break;
 	default:

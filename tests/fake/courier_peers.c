@@ -41,6 +41,7 @@ struct peers {
 	unsigned *asked; /* per name, those kinds that count */
 	unsigned dns_port, http_port, https_port;
 	int dns_udp, dns_tcp, tls, stop[2];
+	int dns_udp_too; /* the same resolver on 127.0.0.2: c-ares takes an address only once */
 	int web[4]; /* by enum peer */
 	atomic_uint visits[PEER_COUNT];
 	struct connection *connections[MAX_CONNECTIONS];
@@ -85,9 +86,12 @@ static void open_sockets(struct peers *peers)
 		peers->web[PEER_SIX] = bound(SOCK_STREAM, "::1", &peers->http_port);
 		peers->dns_tcp = bound(SOCK_STREAM, "127.0.0.1", &peers->dns_port);
 		peers->dns_udp = bound(SOCK_DGRAM, "127.0.0.1", &peers->dns_port);
-		if (peers->web[PEER_OTHER] >= 0 && peers->web[PEER_MUTE] >= 0 && peers->dns_udp >= 0)
+		peers->dns_udp_too = bound(SOCK_DGRAM, "127.0.0.2", &peers->dns_port);
+		if (peers->web[PEER_OTHER] >= 0 && peers->web[PEER_MUTE] >= 0 && peers->dns_udp >= 0 &&
+		    peers->dns_udp_too >= 0)
 			break;
-		int fds[] = { peers->web[0], peers->web[1], peers->web[2], peers->web[3], peers->dns_tcp, peers->dns_udp };
+		int fds[] = { peers->web[0],  peers->web[1],  peers->web[2],	  peers->web[3],
+			      peers->dns_tcp, peers->dns_udp, peers->dns_udp_too };
 		for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
@@ -247,16 +251,16 @@ static bool answer_query(struct peers *peers, const uint8_t *query, size_t n, bo
 	return true;
 }
 
-static void serve_udp(struct peers *peers)
+static void serve_udp(struct peers *peers, int fd)
 {
 	struct sockaddr_in from;
 	socklen_t size = sizeof(from);
 	uint8_t query[2048];
 	struct packet out;
-	ssize_t n = recvfrom(peers->dns_udp, query, sizeof(query), 0, (struct sockaddr *)&from, &size);
+	ssize_t n = recvfrom(fd, query, sizeof(query), 0, (struct sockaddr *)&from, &size);
 
 	if (n > 12 && answer_query(peers, query, (size_t)n, false, &out))
-		sendto(peers->dns_udp, out.p, out.n, 0, (struct sockaddr *)&from, size);
+		sendto(fd, out.p, out.n, 0, (struct sockaddr *)&from, size);
 }
 
 static void queue(struct connection *connection, const void *p, size_t n)
@@ -442,7 +446,7 @@ static void serve_connections(struct peers *peers, const struct pollfd *fds, boo
 static void *run(void *arg)
 {
 	struct peers *peers = arg;
-	static const size_t fixed = 6;
+	static const size_t fixed = 7;
 	struct pollfd *fds = calloc(fixed + MAX_CONNECTIONS, sizeof(*fds));
 
 	ASSERT(fds != NULL);
@@ -453,6 +457,7 @@ static void *run(void *arg)
 		fds[3] = (struct pollfd){ peers->web[PEER_OPEN], POLLIN, 0 };
 		fds[4] = (struct pollfd){ peers->web[PEER_OTHER], POLLIN, 0 };
 		fds[5] = (struct pollfd){ peers->web[PEER_SIX], POLLIN, 0 };
+		fds[6] = (struct pollfd){ peers->dns_udp_too, POLLIN, 0 };
 		size_t n = peers->n_connections;
 		for (size_t i = 0; i < n; i++) {
 			bool writes = wants_to_write(peers->connections[i]);
@@ -465,10 +470,12 @@ static void *run(void *arg)
 			break;
 		serve_connections(peers, fds + fixed, ready == 0);
 		if (fds[1].revents != 0)
-			serve_udp(peers);
+			serve_udp(peers, peers->dns_udp);
+		if (fds[6].revents != 0)
+			serve_udp(peers, peers->dns_udp_too);
 		if (fds[2].revents != 0)
 			accept_from(peers, peers->dns_tcp, PEER_RESOLVER, true);
-		for (size_t i = 3; i < fixed; i++)
+		for (size_t i = 3; i < 6; i++)
 			if (fds[i].revents != 0)
 				accept_from(peers, fds[i].fd, i == 3 ? PEER_OPEN : i == 4 ? PEER_OTHER : PEER_SIX, false);
 	}
@@ -548,7 +555,7 @@ struct peers *peers_start(const struct fake_name *names, size_t n_names, const s
 void peers_stop(struct peers **peers_pointer)
 {
 	struct peers *peers = *peers_pointer;
-	int fds[] = { peers->stop[0], peers->stop[1], peers->dns_udp, peers->dns_tcp,	   peers->tls,
+	int fds[] = { peers->stop[0], peers->stop[1], peers->dns_udp, peers->dns_udp_too, peers->dns_tcp, peers->tls,
 		      peers->web[0],  peers->web[1],  peers->web[2],  peers->web[PEER_SIX] };
 
 	ASSERT(write(peers->stop[1], "", 1) == 1);

@@ -490,7 +490,7 @@ static void gives_up_on_a_resolver_that_is_silent_or_lies(void **state)
 	expect(bench, "silent.example", PROBE_DNS, "DNS: no answer for silent.example from 127.0.0.1:");
 	expect(bench, "wrongid.example", PROBE_DNS, "DNS: no answer for wrongid.example");
 	expect(bench, "other-question.example", PROBE_DNS, "DNS: no answer for other-question.example");
-	expect(bench, "garbage.example", PROBE_DNS, "DNS: no answer for garbage.example");
+	expect(bench, "garbage.example", PROBE_DNS, " for garbage.example"); /* "no answer"; newer c-ares: "unusable answer" */
 	assert_int_equal(peers_visits(bench->peers, PEER_OPEN), 0);
 }
 
@@ -499,14 +499,15 @@ static void asks_the_next_resolver_after_a_failure(void **state)
 {
 	struct bench *bench = bench_new(FAR_MS, LIMIT_PROBES_AT_ONCE);
 	const char *same = bench->config.validation.resolvers.items[0];
-	const char *twice[] = { same, same };
+	const char *other = arena_printf(bench->op->arena, "127.0.0.2:%u", peers_dns_port(bench->peers));
+	const char *both[] = { same, other };
 
 	(void)state;
-	bench->config.validation.resolvers = (struct config_texts){ twice, 2 };
+	bench->config.validation.resolvers = (struct config_texts){ both, 2 };
 	bench_serve(bench);
 	expect_ok(bench, "fails-first.example");
 	assert_int_equal(peers_visits(bench->peers, PEER_RESOLVER), 4);
-	expect(bench, "servfail.example", PROBE_DNS, arena_printf(bench->op->arena, "from %s, %s", same, same));
+	expect(bench, "servfail.example", PROBE_DNS, arena_printf(bench->op->arena, "from %s, %s", same, other));
 	assert_int_equal(peers_visits(bench->peers, PEER_RESOLVER), 8);
 	bench_stop(bench);
 }
