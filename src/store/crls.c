@@ -57,22 +57,21 @@ static result take_crl(struct op *op, void *arg, const struct db_value *c, unsig
 	return OK;
 }
 
-result crl_load_latest_times(struct op *op, struct db *db, const char *ca, struct crl_row *out)
+static result load_latest(struct op *op, struct db *db, const char *sql, const char *ca, struct crl_row *out)
 {
 	struct loaded_crl loaded = { out, false };
-	TRY(DB_RUN(op, db,
-		   "SELECT ca, number, this_update_s, next_update_s, NULL FROM crl WHERE ca = $1 AND length(der) > 0"
-		   " ORDER BY number DESC LIMIT 1",
-		   take_crl, &loaded, NULL, DB_STR(ca)));
+	TRY(DB_RUN(op, db, sql, take_crl, &loaded, NULL, DB_STR(ca)));
 	return loaded.found ? OK : FAIL(op, ERR_NOT_FOUND, "the CA %s has no CRL yet", ca);
+}
+
+#define LATEST_OF_CA " FROM crl WHERE ca = $1 AND length(der) > 0 ORDER BY number DESC LIMIT 1"
+
+result crl_load_latest_times(struct op *op, struct db *db, const char *ca, struct crl_row *out)
+{
+	return load_latest(op, db, "SELECT ca, number, this_update_s, next_update_s, NULL" LATEST_OF_CA, ca, out);
 }
 
 result crl_load_latest(struct op *op, struct db *db, const char *ca, struct crl_row *out)
 {
-	struct loaded_crl loaded = { out, false };
-	TRY(DB_RUN(op, db,
-		   "SELECT ca, number, this_update_s, next_update_s, der FROM crl WHERE ca = $1 AND length(der) > 0"
-		   " ORDER BY number DESC LIMIT 1",
-		   take_crl, &loaded, NULL, DB_STR(ca)));
-	return loaded.found ? OK : FAIL(op, ERR_NOT_FOUND, "the CA %s has no CRL yet", ca);
+	return load_latest(op, db, "SELECT ca, number, this_update_s, next_update_s, der" LATEST_OF_CA, ca, out);
 }

@@ -331,9 +331,20 @@ static struct probe_reply probe(struct bench *bench, const char *host)
 
 /* --- checks --- */
 
+/* `parts`: the detail holds this text, or one of several between bars (libraries differ by version). */
+static bool holds_one_of(const char *detail, const char *parts)
+{
+	char text[256];
+	assert_true(text_copy(text, sizeof text, parts));
+	for (char *rest = NULL, *part = strtok_r(text, "|", &rest); part != NULL; part = strtok_r(NULL, "|", &rest))
+		if (strstr(detail, part) != NULL)
+			return true;
+	return false;
+}
+
 static void expect_detail(const char *host, const struct probe_reply *reply, enum probe_outcome outcome, const char *part)
 {
-	if (reply->outcome != outcome || strstr(reply->detail, part) == NULL)
+	if (reply->outcome != outcome || !holds_one_of(reply->detail, part))
 		fail_msg("%s: outcome %d, \"%s\"; expected %d, \"%s\"", host, reply->outcome, reply->detail, outcome, part);
 	for (const char *c = reply->detail; *c != '\0'; c++)
 		assert_true(*c >= ' ' && *c <= '~');
@@ -490,7 +501,7 @@ static void gives_up_on_a_resolver_that_is_silent_or_lies(void **state)
 	expect(bench, "silent.example", PROBE_DNS, "DNS: no answer for silent.example from 127.0.0.1:");
 	expect(bench, "wrongid.example", PROBE_DNS, "DNS: no answer for wrongid.example");
 	expect(bench, "other-question.example", PROBE_DNS, "DNS: no answer for other-question.example");
-	expect(bench, "garbage.example", PROBE_DNS, " for garbage.example"); /* "no answer"; newer c-ares: "unusable answer" */
+	expect(bench, "garbage.example", PROBE_DNS, "DNS: no answer for garbage.example|DNS: unusable answer for garbage.example");
 	assert_int_equal(peers_visits(bench->peers, PEER_OPEN), 0);
 }
 
@@ -609,7 +620,8 @@ static void caps_what_servers_send(void **state)
 	expect(bench, "long-header.example", PROBE_RESPONSE, "more header than any answer needs");
 	expect(bench, "continues.example", PROBE_RESPONSE, "more header than any answer needs");
 	expect(bench, "zero-nine.example", PROBE_RESPONSE, "did not answer in HTTP/1");
-	expect(bench, "gzip-coding.example", PROBE_RESPONSE, "127.0.0.1:"); /* refused by us, or by a newer libcurl */
+	expect(bench, "gzip-coding.example", PROBE_RESPONSE, 
+	       "transfer coding that was not offered|did not answer in HTTP/1"); /* newer libcurl refuses it itself */
 }
 
 /* R6, R7: one deadline for the whole probe, which nothing extends. */
