@@ -13,7 +13,7 @@ GRANT INSERT, UPDATE (size, peaks) ON audit_head TO chancery;
 -- Keys, CAs, certificates
 GRANT INSERT ON token_key, certificate_name, revocation, blocked_key TO chancery;
 GRANT INSERT, UPDATE (status) ON authority TO chancery;
-GRANT INSERT, UPDATE (number) ON crl_number TO chancery;
+GRANT INSERT, UPDATE (number, builder, builder_epoch, builder_until_s) ON crl_number TO chancery;
 GRANT INSERT, UPDATE (this_update_s, next_update_s, der), DELETE ON crl TO chancery;
 GRANT INSERT, UPDATE (status, der, issued_s) ON certificate TO chancery;
 
@@ -23,6 +23,8 @@ GRANT INSERT, UPDATE (status, expires_s), DELETE ON acme_authorization TO chance
 GRANT INSERT, UPDATE (status, error, serial), DELETE ON acme_order TO chancery;
 GRANT INSERT, DELETE ON order_authorization TO chancery;
 GRANT INSERT, UPDATE (status, thumbprint, validated_s, error, attempts, due_s), DELETE ON acme_challenge TO chancery;
+
+GRANT INSERT, DELETE ON acme_nonce_key, acme_nonce TO chancery;
 
 -- Nodes, small facts
 GRANT INSERT, UPDATE (epoch, seen_s) ON node TO chancery;

@@ -65,6 +65,11 @@ result db_forbid(struct op *op, struct db *db, const char *table, unsigned verbs
 	return db->driver->forbid(op, db, table, verbs);
 }
 
+result db_let_pass(struct op *op, struct db *db, const char *table)
+{
+	return db->driver->let_pass(op, db, table);
+}
+
 result db_begin(struct op *op, struct db *db)
 {
 	db->trouble = DB_FINE;

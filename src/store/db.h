@@ -60,6 +60,11 @@ result db_has_table(struct op *op, struct db *db, const char *table, bool *has);
  */
 enum db_verb { DB_UPDATE = 1, DB_DELETE = 2 };
 result db_forbid(struct op *op, struct db *db, const char *table, unsigned verbs);
+/*
+ * Migrations: rows of this table cost no fsync, and after a crash of the database, or on a standby that was
+ * promoted, the table may be empty. It is never there in part.
+ */
+result db_let_pass(struct op *op, struct db *db, const char *table);
 
 /*
  * DB_WRITE: waits until no other transaction of a writing connection is open,

@@ -276,6 +276,12 @@ static result postgres_forbid(struct op *op, struct db *db, const char *table, u
 	return postgres_simple(op, own(db), "guard", postgres_guard(op, table, verbs), NULL, NULL);
 }
 
+static result postgres_let_pass(struct op *op, struct db *db, const char *table)
+{
+	TRY(make_ready(op, own(db)));
+	return postgres_simple(op, own(db), "script", arena_printf(op->arena, "ALTER TABLE %s SET UNLOGGED", table), NULL, NULL);
+}
+
 static void postgres_rollback(struct db *db)
 {
 	struct postgres *pg = own(db);
@@ -358,6 +364,7 @@ const struct db_driver db_postgres = {
 	.run_script = postgres_run_script,
 	.has_table = postgres_has_table,
 	.forbid = postgres_forbid,
+	.let_pass = postgres_let_pass,
 	.begin = postgres_begin,
 	.commit = postgres_commit,
 	.rollback = postgres_rollback,

@@ -13,6 +13,7 @@ struct migration {
 	const char *sql;
 	const char *const *append_only; /* tables that refuse UPDATE and DELETE; NULL-terminated, or NULL */
 	const char *const *kept;        /* tables that refuse DELETE */
+	const char *const *passing;     /* tables that may be empty after a crash of the database */
 };
 
 /* What this program knows, in order (schema.c). */

@@ -97,10 +97,29 @@ static const char node_sql[] =
 	"CREATE TABLE node (name TEXT PRIMARY KEY, epoch BIGINT NOT NULL, seen_s BIGINT NOT NULL);";
 static const char *const node_kept[] = { "node", NULL }; /* an epoch that began again would let an old one in */
 
+/*
+ * What several nodes share: nonces that were spent and the keys of those that were not, who makes a CA's next CRL,
+ * the profile's content as it was when an order or an intent was made, and the way to what can be cleaned up.
+ */
+static const char sharing_sql[] =
+	"CREATE TABLE acme_nonce_key (id TEXT PRIMARY KEY, secret BLOB NOT NULL, created_s BIGINT NOT NULL);"
+	"CREATE TABLE acme_nonce (nonce BLOB PRIMARY KEY, expires_s BIGINT NOT NULL);"
+	"CREATE INDEX acme_nonce_expiry ON acme_nonce (expires_s);"
+	"ALTER TABLE crl_number ADD COLUMN builder TEXT;"
+	"ALTER TABLE crl_number ADD COLUMN builder_epoch BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE crl_number ADD COLUMN builder_until_s BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE acme_order ADD COLUMN profile_hash TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE certificate ADD COLUMN profile_hash TEXT NOT NULL DEFAULT '';"
+	"CREATE INDEX acme_order_ended ON acme_order (expires_s) WHERE status IN ('valid', 'invalid');"
+	"CREATE INDEX acme_authorization_ended ON acme_authorization (expires_s)"
+	" WHERE status NOT IN ('pending', 'valid');";
+static const char *const sharing_passing[] = { "acme_nonce_key", "acme_nonce", NULL };
+
 const struct migration schema_migrations[] = {
-	{ 1, "audit log", log_sql, log_append_only, log_kept },
-	{ 2, "authorities and certificates", authority_sql, authority_append_only, authority_kept },
-	{ 3, "acme", acme_sql, NULL, NULL },
-	{ 4, "nodes", node_sql, NULL, node_kept },
+	{ 1, "audit log", log_sql, log_append_only, log_kept, NULL },
+	{ 2, "authorities and certificates", authority_sql, authority_append_only, authority_kept, NULL },
+	{ 3, "acme", acme_sql, NULL, NULL, NULL },
+	{ 4, "nodes", node_sql, NULL, node_kept, NULL },
+	{ 5, "several nodes", sharing_sql, NULL, NULL, sharing_passing },
 };
 const unsigned schema_migrations_n = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

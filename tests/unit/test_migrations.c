@@ -84,7 +84,7 @@ static void put_rows(struct place *place)
 		"INSERT INTO audit_head VALUES (1, 1, $1)",
 		"INSERT INTO audit_checkpoint VALUES (1, $3)",
 		"INSERT INTO token_key VALUES ('root', $3, 'P-256', 'ca', $3, 1)",
-		"INSERT INTO crl_number VALUES ('root', 7)",
+		"INSERT INTO crl_number (ca, number) VALUES ('root', 7)",
 		("INSERT INTO certificate VALUES ('0a', 'root', 'p', 'operator', 'issued', '', '[]', $3, 'uid:0', 'none',"
 		 " NULL, 'n', 1, 2, 1, 1, $3, $3)"),
 		"INSERT INTO certificate_name VALUES ('a.example', '0a')",
