@@ -86,7 +86,7 @@ static void put_rows(struct place *place)
 		"INSERT INTO token_key VALUES ('root', $3, 'P-256', 'ca', $3, 1)",
 		"INSERT INTO crl_number (ca, number) VALUES ('root', 7)",
 		("INSERT INTO certificate VALUES ('0a', 'root', 'p', 'operator', 'issued', '', '[]', $3, 'uid:0', 'none',"
-		 " NULL, 'n', 1, 2, 1, 1, $3, $3)"),
+		 " NULL, 'n', 1, 2, 1, 1, $3, $3, '')"),
 		"INSERT INTO certificate_name VALUES ('a.example', '0a')",
 		"INSERT INTO revocation VALUES ('0a', 'root', 1, 1, 2)",
 		"INSERT INTO blocked_key VALUES ($3, 'keyCompromise', 1)",
