@@ -11,6 +11,7 @@
 #define LIMIT_HEAD_MS 10000            /* request head complete (slowloris) */
 #define LIMIT_REQUEST_MS 60000         /* whole request read, answered and written */
 #define LIMIT_IDLE_MS 30000            /* kept connection without a request */
+#define LIMIT_CLIENT_CHAIN 8 /* certificates that a TLS client may show: a device's, and two or three above it */
 #define LIMIT_HANDSHAKE_MS 10000       /* TLS handshake complete */
 #define LIMIT_REQUESTS_PER_CONNECTION 10000 /* then close: spreads load over loops again */
 

@@ -15,6 +15,8 @@ struct http_header {
 
 #define CALL_PARAMS_MAX 4
 
+struct tls_peer;
+
 struct call {
 	enum http_method method;
 	struct bytes method_name;       /* "DELETE" for HTTP_OTHER */
@@ -24,6 +26,7 @@ struct call {
 	struct bytes params[CALL_PARAMS_MAX]; /* what {name} parts of the route matched */
 	struct bytes host;              /* Host header */
 	bool is_tls;
+	const struct tls_peer *peer;    /* ON_MUTUAL only, else NULL (peer.h); lives as long as the call */
 	bool is_local_operator;         /* came over the UNIX socket of the folder */
 	uint32_t peer_uid;              /* with is_local_operator */
 	const struct http_header *headers;

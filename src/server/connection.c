@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/peer.h"
 
 /* Steps in one go before other connections get their turn. */
 #define STEPS_AT_ONCE 256
@@ -25,6 +26,7 @@ void connection_close(struct connection *c)
 	event_del(&c->readable);
 	event_del(&c->writable);
 	stream_close(&c->stream);
+	tls_peer_release(&c->peer);
 	if (c->phase == PHASE_LANE)
 		c->exchange->connection = NULL; /* the job goes on; its reply will find nobody */
 	else
@@ -77,6 +79,10 @@ static bool step_handshake(struct connection *c)
 
 	if (state != STREAM_OK)
 		return wait_for(c, state);
+	if (tls_is_mutual(c->stream.ssl)) {
+		c->visitor.kind = ON_MUTUAL; /* a name of its own on the common port says so only now */
+		c->peer = tls_peer_new(c->stream.ssl);
+	}
 	c->phase = PHASE_READ;
 	connection_set_deadline(c, c->loop->now_ms, c->loop->shared->config.idle_ms);
 	return stream_has_pending(&c->stream);

@@ -13,6 +13,7 @@ struct connection {
 	struct connection *next, **link; /* in loop->connections */
 	struct visitor visitor;
 	struct stream stream;
+	struct tls_peer *peer; /* ON_MUTUAL, after the handshake */
 	struct event readable, writable;
 	bool is_reading; /* `readable` is active */
 	enum phase phase;

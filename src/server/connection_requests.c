@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "server/peer.h"
 #include "server/respond.h"
 
 /* Slowest client that a large reply waits for: 64 KiB/s. */
@@ -75,7 +76,12 @@ static void fill_call(struct connection *c)
 	struct exchange *x = c->exchange;
 
 	exchange_fill_call(x);
-	x->call.is_tls = c->visitor.kind == ON_HTTPS;
+	x->call.is_tls = (c->visitor.kind & ON_TLS) != 0;
+	if (x->peer == NULL && c->peer != NULL) {
+		x->peer = c->peer;
+		tls_peer_hold(x->peer);
+	}
+	x->call.peer = x->peer;
 	x->call.is_local_operator = c->visitor.kind == ON_LOCAL;
 	x->call.peer_uid = c->visitor.uid;
 	x->route = routes_find(c->loop->shared->config.routes, c->visitor.kind, &x->call);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/peer.h"
 
 #define FIRST_ROOM 4096      /* nearly every request fits */
 #define LARGEST_KEPT 8192    /* what an exchange at rest may hold */
@@ -22,6 +23,7 @@ static void forget_request(struct exchange *exchange)
 		exchange->pin.unpin(exchange->pin.object);
 	exchange->pin = (struct fast_pin){ NULL, NULL };
 	op_free(&exchange->op);
+	tls_peer_release(&exchange->peer);
 	exchange->route = NULL;
 	memset(&exchange->call, 0, sizeof exchange->call);
 	memset(&exchange->reply, 0, sizeof exchange->reply);

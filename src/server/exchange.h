@@ -27,6 +27,7 @@ struct exchange {
 	struct call call;
 	struct reply reply;
 	struct fast_pin pin;
+	struct tls_peer *peer; /* held; NULL: the client was not asked for a certificate */
 
 	bool keep_alive; /* decided with the reply */
 	struct bytes head, body; /* of the reply, as sent */

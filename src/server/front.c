@@ -71,7 +71,7 @@ static const char *with_port(struct op *op, const char *address, unsigned port)
 
 result front_listen(struct op *op, struct front *front, enum listener_kind kind, const char *address, unsigned *port)
 {
-	ASSERT(!front->is_started && (kind == ON_HTTP || kind == ON_HTTPS));
+	ASSERT(!front->is_started && (kind == ON_HTTP || (kind & ON_TLS) != 0));
 	bool is_shared = front->shared.config.loops > 1;
 
 	TRY(make_loops(op, front));
@@ -97,6 +97,12 @@ result front_listen_local(struct op *op, struct front *front, const char *path)
 	front->local_path = strdup(path);
 	ASSERT(front->local_path != NULL);
 	return OK;
+}
+
+void front_set_mutual_host(struct front *front, const char *host)
+{
+	ASSERT(!front->is_started);
+	tls_set_mutual_host(front->shared.tls, host);
 }
 
 result front_set_certificate(struct op *op, struct front *front, STACK_OF(X509) * chain, EVP_PKEY *key)

@@ -39,6 +39,9 @@ result front_listen(struct op *op, struct front *front, enum listener_kind kind,
  */
 result front_listen_local(struct op *op, struct front *front, const char *path);
 
+/* Connections to ON_HTTPS that name `host` (SNI) are ON_MUTUAL. Before front_start. */
+void front_set_mutual_host(struct front *front, const char *host);
+
 /* The certificate (leaf first) and key for handshakes from now on. Any thread. */
 result front_set_certificate(struct op *op, struct front *front, STACK_OF(X509) * chain, EVP_PKEY *key);
 

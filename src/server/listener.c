@@ -81,8 +81,8 @@ static void admit_remote(struct listener *listener, int fd, const struct sockadd
 		turn_away(listener, fd, answer);
 		return;
 	}
-	if (listener->kind == ON_HTTPS) {
-		stream.ssl = tls_accept(shared->tls, fd);
+	if ((listener->kind & ON_TLS) != 0) {
+		stream.ssl = tls_accept(shared->tls, fd, listener->kind == ON_MUTUAL);
 		if (stream.ssl == NULL) {
 			admission_leave(shared->admission, visitor.key);
 			turn_away(listener, fd, REFUSED_IN_ALL);

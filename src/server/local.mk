@@ -26,6 +26,8 @@ src_server_libserver_a_SOURCES = \
 	src/server/loop.h \
 	src/server/mailbox.c \
 	src/server/mailbox.h \
+	src/server/peer.c \
+	src/server/peer.h \
 	src/server/respond.c \
 	src/server/respond.h \
 	src/server/route.c \

@@ -8,7 +8,13 @@
 #include "server/call.h"
 
 enum lane_name { LANE_READ, LANE_SIGN, LANE_BATCH, LANE_COUNT };
-enum listener_kind { ON_HTTP = 1, ON_HTTPS = 2, ON_LOCAL = 4 /* UNIX socket in the folder */ };
+enum listener_kind {
+	ON_HTTP = 1,
+	ON_HTTPS = 2,
+	ON_LOCAL = 4, /* UNIX socket in the folder */
+	ON_MUTUAL = 8 /* HTTPS that asks the client for a certificate, by a port or a name of its own */
+};
+#define ON_TLS (ON_HTTPS | ON_MUTUAL)
 
 /*
  * A fast handler runs on the loop itself and must not block, lock for long or

@@ -18,7 +18,11 @@ static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GC
 struct tls {
 	pthread_mutex_t mutex;
 	SSL_CTX *current; /* NULL until the first certificate */
+	char *mutual_host; /* NULL: none */
 };
+
+/* Bytes of all certificates that a client may show (F20). */
+#define CLIENT_CHAIN_BYTES 32768
 
 struct tls *tls_new(void)
 {
@@ -32,6 +36,7 @@ void tls_free(struct tls **tls)
 	if (*tls == NULL)
 		return;
 	SSL_CTX_free((*tls)->current);
+	free((*tls)->mutual_host);
 	pthread_mutex_destroy(&(*tls)->mutex);
 	free(*tls);
 	*tls = NULL;
@@ -55,7 +60,51 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static result set_protocol(struct op *op, SSL_CTX *ctx)
+/* Without SSL_VERIFY_FAIL_IF_NO_PEER_CERT: who has none may have a password. */
+static void make_mutual(SSL *ssl)
+{
+	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+	SSL_set_options(ssl, SSL_OP_NO_TICKET);
+	SSL_set_num_tickets(ssl, 0);
+}
+
+bool tls_is_mutual(SSL *ssl)
+{
+	return ssl != NULL && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
+}
+
+/* Any chain will do here: the endpoints have anchors of their own. */
+static int take_any_chain(X509_STORE_CTX *chain, void *arg)
+{
+	(void)arg;
+	X509_STORE_CTX_set_error(chain, X509_V_OK);
+	return 1;
+}
+
+/* server_name: a list with one entry of type host_name. Malformed ones are OpenSSL's to refuse, later. */
+static struct bytes named_host(SSL *ssl)
+{
+	const unsigned char *p;
+	size_t n;
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1 || n < 5 || p[2] != TLSEXT_NAMETYPE_host_name)
+		return BYTES_NONE;
+	size_t length = (size_t)p[3] << 8 | p[4];
+	return length == n - 5 ? (struct bytes){ p + 5, length } : BYTES_NONE;
+}
+
+/* Before OpenSSL looks for a session to resume, which its own callback for names is not. */
+static int on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+	const struct tls *tls = arg;
+	struct bytes host = named_host(ssl);
+	(void)alert;
+	if (tls->mutual_host != NULL && host.n == strlen(tls->mutual_host) &&
+	    strncasecmp((const char *)host.p, tls->mutual_host, host.n) == 0)
+		make_mutual(ssl);
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static result set_protocol(struct op *op, struct tls *tls, SSL_CTX *ctx)
 {
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
@@ -67,6 +116,10 @@ static result set_protocol(struct op *op, SSL_CTX *ctx)
 	SSL_CTX_set_max_early_data(ctx, 0);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+	SSL_CTX_set_max_cert_list(ctx, CLIENT_CHAIN_BYTES);
+	SSL_CTX_set_cert_verify_callback(ctx, take_any_chain, NULL);
+	if (tls->mutual_host != NULL)
+		SSL_CTX_set_client_hello_cb(ctx, on_client_hello, tls);
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
 		return FAIL(op, ERR_BUG, "OpenSSL does not know the TLS settings of the listeners");
 	return OK;
@@ -86,12 +139,12 @@ static result set_chain(struct op *op, SSL_CTX *ctx, STACK_OF(X509) * chain, EVP
 	return OK;
 }
 
-static result make_context(struct op *op, STACK_OF(X509) * chain, EVP_PKEY *key, SSL_CTX **out)
+static result make_context(struct op *op, struct tls *tls, STACK_OF(X509) * chain, EVP_PKEY *key, SSL_CTX **out)
 {
 	AUTO(SSL_CTX) *ctx = SSL_CTX_new(TLS_server_method());
 
 	ASSERT(ctx != NULL);
-	TRY(set_protocol(op, ctx));
+	TRY(set_protocol(op, tls, ctx));
 	TRY(set_chain(op, ctx, chain, key));
 	*out = TAKE(ctx);
 	return OK;
@@ -100,7 +153,7 @@ static result make_context(struct op *op, STACK_OF(X509) * chain, EVP_PKEY *key,
 result tls_set_certificate(struct op *op, struct tls *tls, STACK_OF(X509) * chain, EVP_PKEY *key)
 {
 	SSL_CTX *next = NULL;
-	result r = make_context(op, chain, key, &next);
+	result r = make_context(op, tls, chain, key, &next);
 
 	ERR_clear_error();
 	TRY(r);
@@ -122,7 +175,14 @@ static SSL_CTX *hold_current(struct tls *tls)
 	return ctx;
 }
 
-SSL *tls_accept(struct tls *tls, int fd)
+void tls_set_mutual_host(struct tls *tls, const char *host)
+{
+	ASSERT(tls->current == NULL && tls->mutual_host == NULL);
+	tls->mutual_host = strdup(host);
+	ASSERT(tls->mutual_host != NULL);
+}
+
+SSL *tls_accept(struct tls *tls, int fd, bool is_mutual)
 {
 	AUTO(SSL_CTX) *ctx = hold_current(tls);
 	if (ctx == NULL)
@@ -130,5 +190,7 @@ SSL *tls_accept(struct tls *tls, int fd)
 	SSL *ssl = SSL_new(ctx);
 	ASSERT(ssl != NULL && SSL_set_fd(ssl, fd) == 1);
 	SSL_set_accept_state(ssl);
+	if (is_mutual)
+		make_mutual(ssl);
 	return ssl;
 }
