@@ -15,6 +15,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -47,6 +48,7 @@ var (
 	responder    = flag.String("http01", "127.0.0.1:5002", "address for the answers to http-01")
 	domain       = flag.String("domain", "bench.test", "names are made below this one")
 	pidList      = flag.String("pids", "", "processes whose CPU time is counted, with commas")
+	nodeList     = flag.String("nodes", "", "addresses of the nodes, with commas: each request goes to the next one, whatever its URL says")
 )
 
 // patience with one authorization or order before it counts as a failure.
@@ -115,7 +117,37 @@ type client struct {
 
 func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-func newClient(roots *x509.CertPool) (*client, error) {
+// roundRobin sends each request of a client to the next node, on a kept connection of its own.
+type roundRobin struct {
+	nodes []*http.Transport
+	next  int
+}
+
+func (r *roundRobin) RoundTrip(request *http.Request) (*http.Response, error) {
+	node := r.nodes[r.next%len(r.nodes)]
+	r.next++
+	return node.RoundTrip(request)
+}
+
+func newTransport(roots *x509.CertPool, first int) http.RoundTripper {
+	plain := func() *http.Transport {
+		return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 1}
+	}
+	if *nodeList == "" {
+		return plain()
+	}
+	r := &roundRobin{next: first}
+	for _, address := range strings.Split(*nodeList, ",") {
+		to, node := address, plain()
+		node.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, to)
+		}
+		r.nodes = append(r.nodes, node)
+	}
+	return r
+}
+
+func newClient(roots *x509.CertPool, first int) (*client, error) {
 	accountKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -125,9 +157,8 @@ func newClient(roots *x509.CertPool) (*client, error) {
 		return nil, err
 	}
 	x, y := make([]byte, 32), make([]byte, 32)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 1}
 	return &client{
-		http:       &http.Client{Transport: transport, Timeout: patience},
+		http:       &http.Client{Transport: newTransport(roots, first), Timeout: patience},
 		accountKey: accountKey,
 		leafKey:    leafKey,
 		jwk: fmt.Sprintf(`{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}`,
@@ -327,24 +358,33 @@ func (c *client) issue(name string) error {
 
 // ---- all of them ----
 
-// cpuTime that the processes have used so far: utime and stime of /proc/PID/stat, in ticks of 10 ms.
-func cpuTime() (time.Duration, error) {
-	var ticks int64
+// cpuTimes that the processes have used so far: utime and stime of /proc/PID/stat, in ticks of 10 ms.
+func cpuTimes() (map[string]int64, error) {
+	times := map[string]int64{}
 	for _, pid := range strings.FieldsFunc(*pidList, func(r rune) bool { return r == ',' }) {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		if err != nil {
-			return 0, err
+			continue // a process of the database that has ended
 		}
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 		for _, field := range fields[11:13] {
 			n, err := strconv.ParseInt(field, 10, 64)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
-			ticks += n
+			times[pid] += n
 		}
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
+	return times, nil
+}
+
+// between is what the processes used that were there all the time.
+func between(before, after map[string]int64) time.Duration {
+	var ticks int64
+	for pid, n := range after {
+		ticks += n - before[pid]
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // tally is written by all clients.
@@ -416,7 +456,7 @@ func run() error {
 
 	clients := make([]*client, *clientCount)
 	for i := range clients {
-		if clients[i], err = newClient(roots); err != nil {
+		if clients[i], err = newClient(roots, i); err != nil {
 			return err
 		}
 	}
@@ -433,7 +473,7 @@ func run() error {
 
 	signedRequests = 0
 	runID := time.Now().UnixNano()
-	before, err := cpuTime()
+	before, err := cpuTimes()
 	if err != nil {
 		return err
 	}
@@ -446,11 +486,11 @@ func run() error {
 		}
 	})
 	elapsed := time.Since(start)
-	after, err := cpuTime()
+	after, err := cpuTimes()
 	if err != nil {
 		return err
 	}
-	t.print(elapsed, after-before)
+	t.print(elapsed, between(before, after))
 	if t.failed > 0 {
 		return errors.New("not all issuances succeeded")
 	}

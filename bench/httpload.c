@@ -1,10 +1,11 @@
 /*
- * httpload HOST PORT REQUESTFILE CONNECTIONS SECONDS
+ * httpload HOST PORT REQUESTFILE CONNECTIONS SECONDS [BYTES]
  *
  * Sends the same HTTP/1.1 request over and over on kept connections, one at a
  * time on each, from one thread, and prints how many whole answers came per
  * second and how many went wrong (another status than the first, a short
- * answer, a lost connection). Plain HTTP; numeric IPv4 address; the server must
+ * answer, a lost connection). With BYTES the file has many requests of that
+ * size, each is sent once, and it ends with the last of them. Plain HTTP; numeric IPv4 address; the server must
  * answer with Content-Length. Meant for ratios between two servers in one run,
  * so that its own cost is in both.
  */
@@ -24,14 +25,17 @@
 
 #include "base/text.h"
 
-#define REQUEST_MAX 65536
+#define REQUESTS_MAX 67108864 /* of a whole file */
 #define ANSWER_MAX 1048576
 #define EVENTS 256
 
 struct load {
 	struct sockaddr_in to;
-	char request[REQUEST_MAX];
-	size_t request_n;
+	char *requests;
+	size_t requests_n, request_n; /* all; each */
+	size_t next;                  /* where in them the next one begins */
+	bool is_once;
+	unsigned n_asked;             /* that have no answer yet */
 	char *answer;  /* one buffer: an answer is looked at when it is whole */
 	int epoll;
 	int status;    /* of the first answer */
@@ -60,8 +64,15 @@ static void die(const char *what)
 static void ask(struct load *load, struct connection *c)
 {
 	c->got = c->expected = 0;
-	if (send(c->fd, load->request, load->request_n, MSG_NOSIGNAL) != (ssize_t)load->request_n)
+	if (load->next + load->request_n > load->requests_n) {
+		if (load->is_once)
+			return;
+		load->next = 0;
+	}
+	if (send(c->fd, load->requests + load->next, load->request_n, MSG_NOSIGNAL) != (ssize_t)load->request_n)
 		die("send");
+	load->next += load->request_n;
+	load->n_asked++;
 }
 
 static void open_connection(struct load *load, struct connection *c)
@@ -102,6 +113,7 @@ static void take(struct load *load, struct connection *c)
 	if (n <= 0) {
 		/* Servers end a connection after many requests; without an answer begun that is no error. */
 		load->errors += c->got > 0;
+		load->n_asked--;
 		close(c->fd);
 		open_connection(load, c);
 		return;
@@ -117,6 +129,7 @@ static void take(struct load *load, struct connection *c)
 		return;
 	load->errors += c->got > c->expected;
 	load->answers++;
+	load->n_asked--;
 	load->bytes += c->got;
 	ask(load, c);
 }
@@ -125,20 +138,22 @@ static void run_until(struct load *load, double until_s)
 {
 	struct epoll_event events[EVENTS];
 
-	while (now_s() < until_s) {
+	while (now_s() < until_s && load->n_asked > 0) {
 		int n = epoll_wait(load->epoll, events, EVENTS, 100);
 		for (int i = 0; i < n; i++)
 			take(load, events[i].data.ptr);
 	}
 }
 
-static void read_request(struct load *load, const char *path)
+static void read_requests(struct load *load, const char *path)
 {
 	FILE *file = fopen(path, "rb");
 
-	if (file == NULL)
+	load->requests = malloc(REQUESTS_MAX);
+	if (file == NULL || load->requests == NULL)
 		die(path);
-	load->request_n = fread(load->request, 1, sizeof load->request, file);
+	load->requests_n = fread(load->requests, 1, REQUESTS_MAX, file);
+	load->request_n = load->requests_n;
 	fclose(file);
 }
 
@@ -157,12 +172,16 @@ int main(int argc, char **argv)
 {
 	static struct load load = { .to = { .sin_family = AF_INET } };
 
-	if (argc != 6 || inet_pton(AF_INET, argv[1], &load.to.sin_addr) != 1) {
-		fprintf(stderr, "usage: httpload ADDRESS PORT REQUESTFILE CONNECTIONS SECONDS\n");
+	if (argc < 6 || argc > 7 || inet_pton(AF_INET, argv[1], &load.to.sin_addr) != 1) {
+		fprintf(stderr, "usage: httpload ADDRESS PORT REQUESTFILE CONNECTIONS SECONDS [BYTES]\n");
 		return 2;
 	}
 	load.to.sin_port = htons((uint16_t)number(argv[2], 65535));
-	read_request(&load, argv[3]);
+	read_requests(&load, argv[3]);
+	if (argc == 7) {
+		load.is_once = true;
+		load.request_n = (size_t)number(argv[6], REQUESTS_MAX);
+	}
 	size_t connections = (size_t)number(argv[4], 10000);
 	double seconds = (double)number(argv[5], 3600);
 	load.answer = malloc(ANSWER_MAX);
@@ -178,6 +197,7 @@ int main(int argc, char **argv)
 	double took_s = now_s() - start_s;
 	printf("status %d requests %.0f/s bytes %.0f/s errors %llu\n", load.status, (double)load.answers / took_s,
 	       (double)load.bytes / took_s, (unsigned long long)load.errors);
+	free(load.requests);
 	free(load.answer);
 	free(all);
 	return load.answers > 0 && load.errors == 0 ? 0 : 1;

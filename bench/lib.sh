@@ -42,7 +42,7 @@ is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
 # Ports of its own, below those that the kernel gives to outgoing connections.
 choose_ports() {
 	local port=$((20000 + $$ % 1000 * 10)) name
-	for name in HTTPS HTTP ACME_HTTP DNS NGINX NGINX_TLS PEBBLE PEBBLE_MANAGE; do
+	for name in HTTPS HTTP MUTUAL ACME_HTTP DNS NGINX NGINX_TLS PEBBLE PEBBLE_MANAGE; do
 		port=$(free_port $((port + 1)))
 		printf -v "$name" %s "$port"
 	done
@@ -50,23 +50,27 @@ choose_ports() {
 
 # ---- Chancery ----
 
-# init_ca: room for ten thousand connections from one address; the rest is as init writes it.
+# init_ca [OPTION…]: room for ten thousand connections from one address; the rest is as init writes it.
 init_ca() {
-	"$CHANCERY" init --dir "$CA" --name "Bench Corp" --host localhost --https-port "$HTTPS" --http-port "$HTTP" \
-		--resolver "127.0.0.1:$DNS" --validation-port "$ACME_HTTP" --allow-loopback >"$T/init.log" 2>&1 ||
+	"$CHANCERY" init --dir "$CA" --name "Bench Corp" --host localhost --https-port "$HTTPS" --http-port "$HTTP" --mutual-port "$MUTUAL" \
+		--resolver "127.0.0.1:$DNS" --validation-port "$ACME_HTTP" --allow-loopback "$@" >"$T/init.log" 2>&1 ||
 		die "chancery init failed: $(tail -n 3 "$T/init.log")"
 	sed -i 's/^  #connections: .*/  connections: 12000/; s/^  #connections_per_address: .*/  connections_per_address: 12000/' \
 		"$CA/chancery.yaml"
 }
 
-# start_server LOOPS [COMMAND…]: under that command, if any. PROCESSES are its pids with commas; SERVER is the role's.
+# start_server LOOPS [COMMAND…]: under that command, if any. PROCESSES are its pids with commas; SERVER is the role's;
+# START_S is how long it took until it was ready.
 start_server() {
+	local began
 	sed -i "s/^  #\?loops: .*/  loops: $1/" "$CA/chancery.yaml"
 	shift
+	began=$EPOCHREALTIME
 	"$@" "$CHANCERY" serve --dir "$CA" 2>>"$T/server.log" &
 	SUPERVISOR=$!
 	pids+=("$SUPERVISOR")
-	wait_for 30 curl -fs "http://127.0.0.1:$HTTP/readyz"
+	wait_for 120 curl -fs "http://127.0.0.1:$HTTP/readyz"
+	START_S=$(calc "$EPOCHREALTIME - $began" 2)
 	curl -fs "http://127.0.0.1:$HTTP/ca/roots.pem" -o "$T/roots.pem"
 	PROCESSES=$SUPERVISOR,$(pgrep -d, -P "$SUPERVISOR")
 	SERVER=$(role_pids server)
@@ -165,11 +169,11 @@ build_acmeload() {
 		env GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local GOCACHE="$B/go" "$go" build -o "$B/acmeload" bench/acmeload.go
 }
 
-# acme_load CLIENTS SECONDS [DIRECTORY PIDS]: its line in $line; value NAME reads it.
+# acme_load CLIENTS SECONDS [DIRECTORY PIDS [NODES]]: its line in $line; value NAME reads it.
 acme_load() {
 	local directory=${3:-https://localhost:$HTTPS/acme/directory}
 	line=$("$B/acmeload" -directory "$directory" -ca "$T/roots.pem" -clients "$1" -time "$2s" -http01 "127.0.0.1:$ACME_HTTP" \
-		-pids "${4:-$PROCESSES}" 2>>"$T/acmeload.log") || say "acme-load-$1 failed: $(tail -n 2 "$T/acmeload.log")"
+		-pids "${4:-$PROCESSES}" -nodes "${5:-}" 2>>"$T/acmeload.log") || say "acme-load-$1 failed: $(tail -n 2 "$T/acmeload.log")"
 }
 
 value() { # NAME: of "name=value …" in $line
@@ -217,8 +221,10 @@ median() { # of the numbers given
 	printf '%s\n' "$@" | sort -g | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 }
 
-cpu_ms() { # PID: user and system time of all its threads
-	awk -v hz="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); print ($12 + $13) * 1000 / hz }' "/proc/$1/stat"
+cpu_ms() { # PID[,PID…]: user and system time of all their threads
+	local pid
+	for pid in ${1//,/ }; do cat "/proc/$pid/stat"; done |
+		awk -v hz="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); sum += $12 + $13 } END { print sum * 1000 / hz }'
 }
 
 memory_mb() { # VmHWM|VmRSS PID…: the largest of them

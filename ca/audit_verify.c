@@ -253,6 +253,20 @@ static result need_entry(struct op *op, struct verifier *v, enum audit_type type
 	return OK;
 }
 
+/* Lost with a store whose older copy was accepted, only the revocation came back (recovery.h). */
+static bool is_lost(const struct certificate *row)
+{
+	return row->status == CERTIFICATE_ORPHANED && row->tbs.n == 0;
+}
+
+static result need_entries_of(struct op *op, struct verifier *v, const struct certificate *row)
+{
+	if (is_lost(row))
+		return need_entry(op, v, AUDIT_REVOKED, row->serial, "serial");
+	TRY(need_entry(op, v, AUDIT_ISSUANCE_INTENDED, row->serial, "serial"));
+	return row->status == CERTIFICATE_ISSUED ? need_entry(op, v, AUDIT_ISSUED, row->serial, "certificate") : OK;
+}
+
 /* The other way round: nothing was put into the store beside the log. */
 static result check_certificates(struct op *op, struct verifier *v)
 {
@@ -262,11 +276,8 @@ static result check_certificates(struct op *op, struct verifier *v)
 		struct certificate *rows;
 		unsigned n = 0;
 		result r = certificate_list(batch, v->db, &filter, &rows, &n);
-		for (unsigned i = 0; r.err == ERR_NONE && i < n; i++) {
-			r = need_entry(batch, v, AUDIT_ISSUANCE_INTENDED, rows[i].serial, "serial");
-			if (r.err == ERR_NONE && rows[i].status == CERTIFICATE_ISSUED)
-				r = need_entry(batch, v, AUDIT_ISSUED, rows[i].serial, "certificate");
-		}
+		for (unsigned i = 0; r.err == ERR_NONE && i < n; i++)
+			r = need_entries_of(batch, v, &rows[i]);
 		if (r.err != ERR_NONE)
 			r = FAIL(op, r.err, "%s", batch->detail);
 		else if (n > 0)

@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "ca/crl.h"
+#include "ca/doubts.h"
+#include "ca/journal.h"
 #include "ca/ocsp.h"
 #include "ca/published.h"
 
@@ -46,36 +49,58 @@ static result check_keys(struct op *op, struct authority *a)
 	return OK;
 }
 
-static result open_parts(struct op *op, struct authority *a)
+/* Both know what the store was: the checkpoint now and then, signed; the journal each revocation and CRL. */
+static result open_ledger(struct op *op, struct authority *a, bool is_restored)
+{
+	if (is_restored)
+		return ledger_open_restored(op, a->store, a->node, &a->ledger);
+	TRY(ledger_open(op, a->store, a->node, &a->ledger));
+	return journal_open(op, a->store, a->config->dir, &a->journal);
+}
+
+static result open_parts(struct op *op, struct authority *a, bool is_restored)
 {
 	char *node;
 	TRY(store_open(op, a->config->store, a->config->dir, &a->store));
 	TRY(authority_node(op, a->config, &node));
 	a->node = strdup(node);
 	if (a->token != NULL) /* who can sign writes; others read, also a log that the ledger would refuse */
-		TRY(ledger_open(op, a->store, a->node, &a->ledger));
+		TRY(open_ledger(op, a, is_restored));
 	TRY(hierarchy_load(op, a->store, a->config, &a->hierarchy));
 	if (a->token != NULL)
 		TRY(check_keys(op, a));
 	a->published = published_new();
+	a->crl_rounds = crl_rounds_new();
+	a->doubts = doubts_new();
 	return OK;
 }
 
-result authority_open(struct op *op, const struct config *config, struct token *own_token, struct courier *own_courier,
-		      struct authority **out)
+static result open_house(struct op *op, const struct config *config, struct token *own_token, struct courier *own_courier,
+			 bool is_restored, struct authority **out)
 {
 	struct authority *a = calloc(1, sizeof *a);
 	ASSERT(a != NULL);
 	a->config = config;
 	a->token = own_token;
 	a->courier = own_courier;
-	result r = open_parts(op, a);
+	result r = open_parts(op, a, is_restored);
 	if (r.err != ERR_NONE) {
 		authority_free(&a);
 		return r;
 	}
 	*out = a;
 	return OK;
+}
+
+result authority_open(struct op *op, const struct config *config, struct token *own_token, struct courier *own_courier,
+		      struct authority **out)
+{
+	return open_house(op, config, own_token, own_courier, false, out);
+}
+
+result authority_open_restored(struct op *op, const struct config *config, struct token *own_token, struct authority **out)
+{
+	return open_house(op, config, own_token, NULL, true, out);
 }
 
 void authority_free(struct authority **authority)
@@ -85,8 +110,11 @@ void authority_free(struct authority **authority)
 		return;
 	courier_free(&a->courier);
 	ocsp_signers_free(&a->ocsp);
+	crl_rounds_free(&a->crl_rounds);
+	doubts_free(&a->doubts);
 	published_free(&a->published);
 	hierarchy_free(&a->hierarchy);
+	journal_free(&a->journal);
 	ledger_free(&a->ledger);
 	store_free(&a->store);
 	token_free(&a->token);
@@ -134,7 +162,9 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "store";
 	if (!text_equal(old->host, new->host) || old->https_port != new->https_port || old->http_port != new->http_port)
 		return "host or ports";
-	if (!texts_equal(&old->listen.https, &new->listen.https) || !texts_equal(&old->listen.http, &new->listen.http))
+	if (!texts_equal(&old->listen.https, &new->listen.https) || !texts_equal(&old->listen.http, &new->listen.http) ||
+	    !texts_equal(&old->listen.mutual, &new->listen.mutual) ||
+	    !text_equal(old->listen.mutual_host, new->listen.mutual_host))
 		return "listen";
 	if (!text_equal(old->token.module, new->token.module) || !text_equal(old->token.label, new->token.label) ||
 	    !text_equal(old->token.pin_file, new->token.pin_file) || old->token.signers != new->token.signers)
@@ -145,14 +175,17 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "limits (all but orders_per_account)";
 	if (!validation_equal(&old->validation, &new->validation))
 		return "validation (all but attempts)";
-	if (old->n_cas != new->n_cas || old->n_acme != new->n_acme)
-		return "the list of cas or of acme endpoints";
+	if (old->n_cas != new->n_cas || old->n_acme != new->n_acme || old->n_est != new->n_est)
+		return "the list of cas, of acme endpoints or of est labels";
 	for (unsigned i = 0; i < old->n_cas; i++)
 		if (!text_equal(old->cas[i].name, new->cas[i].name))
 			return "the name of a CA";
 	for (unsigned i = 0; i < old->n_acme; i++)
 		if (!text_equal(old->acme[i].name, new->acme[i].name))
 			return "the name of an acme endpoint";
+	for (unsigned i = 0; i < old->n_est; i++)
+		if (!text_equal(old->est[i].label, new->est[i].label))
+			return "an est label";
 	return NULL;
 }
 

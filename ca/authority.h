@@ -8,6 +8,9 @@
 #include "courier/courier.h"
 #include "store/ledger.h"
 
+struct crl_rounds;   /* ca/crl.h */
+struct doubts;       /* ca/doubts.h */
+struct journal;      /* ca/journal.h */
 struct ocsp_signers; /* ca/ocsp.h */
 struct published;    /* ca/published.h */
 
@@ -17,7 +20,10 @@ struct authority {
 	struct ledger *ledger;        /* NULL for commands that only read */
 	struct token *token;
 	struct courier *courier;      /* NULL in commands */
+	struct journal *journal;      /* NULL where there is no ledger, and while a restored store is accepted */
 	struct hierarchy *hierarchy;
+	struct crl_rounds *crl_rounds;
+	struct doubts *doubts;
 	struct ocsp_signers *ocsp;
 	struct published *published;
 	const char *node;
@@ -35,6 +41,11 @@ const struct config *authority_config(const struct authority *authority);
  */
 result authority_open(struct op *op, const struct config *config, struct token *own_token, struct courier *own_courier,
 		      struct authority **out);
+/*
+ * The same over a store that is an older copy, for who accepts it as it is:
+ * neither checkpoint nor journal is asked, and no journal is kept.
+ */
+result authority_open_restored(struct op *op, const struct config *config, struct token *own_token, struct authority **out);
 void authority_free(struct authority **authority);
 /* The name of this node, kept in DIR/node; made at the first call. */
 result authority_node(struct op *op, const struct config *config, char **out);

@@ -1,44 +1,22 @@
 /*
- * The rules that hold for every door: which profile answers to whom, which
- * names and times it allows. What a door must prove first is the door's own.
+ * The rules that hold for every door: which profile answers to whom, which times
+ * and names (name_policy.c) it allows. What a door must prove first is the
+ * door's own.
  */
 #include "ca/authorization.h"
 
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/text.h"
+#include "ca/name_policy.h"
 
 struct authorization {
 	struct authorization_facts facts;
+	const struct config *config;
 	const struct config_profile *profile;
 	bool is_used;
 };
-
-/* "b.a.example" and "a.example" are under "a.example"; "xa.example" is not. */
-static bool name_is_under(const char *name, const char *suffix)
-{
-	if (text_has_prefix(name, "*."))
-		name += 2;
-	if (text_equal(name, suffix))
-		return true;
-	size_t n = strlen(name), s = strlen(suffix);
-	return n > s && name[n - s - 1] == '.' && text_equal(name + n - s, suffix);
-}
-
-static result check_name(struct op *op, const struct config_profile *profile, const struct identifier *identifier)
-{
-	if (identifier_is_wildcard(identifier) && !profile->wildcards)
-		return FAIL(op, ERR_POLICY, "%s: profile %s allows no wildcard names", identifier->value, profile->name);
-	if (profile->permitted_names.n == 0)
-		return OK;
-	for (unsigned i = 0; i < profile->permitted_names.n; i++)
-		if (name_is_under(identifier->value, profile->permitted_names.items[i]))
-			return OK;
-	return FAIL(op, ERR_POLICY, "%s: profile %s allows no name outside its permitted_names", identifier->value,
-		    profile->name);
-}
 
 /* A24: times asked for are honoured to the second, or refused. */
 static result check_times(struct op *op, const struct config_profile *profile, const struct authorization_facts *facts)
@@ -58,6 +36,18 @@ static result check_times(struct op *op, const struct config_profile *profile, c
 	return OK;
 }
 
+/* A sorted copy: the caller's list may be changed afterwards, and nobody sorts a second time. */
+static void own_identifiers(struct op *op, struct authorization_facts *facts)
+{
+	unsigned n = facts->n_identifiers;
+	struct identifier *own = arena_alloc_array(op->arena, n == 0 ? 1 : n, sizeof *own);
+	if (n > 0)
+		memcpy(own, facts->identifiers, n * sizeof *own);
+	identifiers_sort(own, &n);
+	facts->identifiers = own;
+	facts->n_identifiers = n;
+}
+
 result authorization_new(struct op *op, const struct config *config, const struct authorization_facts *facts,
 			 struct authorization **out)
 {
@@ -67,18 +57,13 @@ result authorization_new(struct op *op, const struct config *config, const struc
 	if (facts->door == DOOR_NONE || profile->door != facts->door)
 		return FAIL(op, ERR_POLICY, "profile %s does not answer to the %s door, only to: %s", profile->name,
 			    door_name(facts->door), door_name(profile->door));
-	if (facts->n_identifiers == 0)
-		return FAIL(op, ERR_POLICY, "a certificate needs at least one name");
-	if (facts->n_identifiers > LIMIT_ORDER_IDENTIFIERS)
-		return FAIL(op, ERR_POLICY, "%u names are more than a certificate may have (%d)", facts->n_identifiers,
-			    LIMIT_ORDER_IDENTIFIERS);
-	for (unsigned i = 0; i < facts->n_identifiers; i++)
-		TRY(check_name(op, profile, &facts->identifiers[i]));
-	TRY(check_times(op, profile, facts));
-
 	struct authorization *a = arena_alloc(op->arena, sizeof *a);
 	a->facts = *facts;
+	a->config = config;
 	a->profile = profile;
+	own_identifiers(op, &a->facts);
+	TRY(name_policy_check(op, profile, a->facts.identifiers, a->facts.n_identifiers));
+	TRY(check_times(op, profile, facts));
 	*out = a;
 	return OK;
 }
@@ -91,6 +76,11 @@ const struct authorization_facts *authorization_read(const struct authorization 
 const struct config_profile *authorization_profile(const struct authorization *authorization)
 {
 	return authorization->profile;
+}
+
+const struct config *authorization_config(const struct authorization *authorization)
+{
+	return authorization->config;
 }
 
 result authorization_consume(struct op *op, struct authorization *authorization)

@@ -87,14 +87,17 @@ static void plan_ca(struct op *op, const struct ceremony *c, const struct ca *pa
 	const struct config *config = authority_config(c->authority);
 	const char *base = config_http_base(op->arena, config);
 	int64_t now = clock_now_s();
+	struct identifier *subject = arena_alloc_array(op->arena, 2, sizeof *subject);
+	subject[0] = (struct identifier){ IDENTIFIER_O, c->plan->organization };
+	subject[1] = (struct identifier){ IDENTIFIER_CN, arena_printf(op->arena, "%s %s", c->plan->organization,
+								      parent == NULL ? "Root CA" : "Issuing CA") };
 	*plan = (struct tbs_plan){
 		.kind = parent == NULL ? TBS_ROOT : TBS_INTERMEDIATE,
 		.issuer = parent,
 		.spki = key->spki,
 		.signature_key = parent == NULL ? key->type : parent->key.type,
-		.organization = c->plan->organization,
-		.common_name = arena_printf(op->arena, "%s %s", c->plan->organization,
-					    parent == NULL ? "Root CA" : "Issuing CA"),
+		.subject = subject,
+		.n_subject = 2,
 		.not_before_s = now,
 		.not_after_s = now + (parent == NULL ? c->plan->root_validity_s : c->plan->issuing_validity_s) - 1,
 		.path_length = parent == NULL ? -1 : 0, /* the issuing CA may have no CA below it */

@@ -2,57 +2,40 @@
  * One CRL from number to publication. The number is taken first and durably,
  * the revocations are read after it, nothing is open while the token signs, and
  * nobody sees a CRL that is not in the store: a number is never used for two
- * (I6), and what is revoked before a round begins is on its CRL (I5).
+ * (I6), and what is revoked before a round begins is on its CRL (I5). Whose turn
+ * it is, crl_round.c knows.
  */
-#include "ca/crl_refresh.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "base/clock.h"
+#include "base/log.h"
+#include "ca/crl_round.h"
+#include "ca/journal.h"
 #include "ca/lint.h"
 #include "ca/published.h"
 #include "ca/sign.h"
 
 #define CLOCK_STEP_S 60 /* back by less is a correction of the clock; by more, somebody has to look (F14, L15) */
-#define ROUNDS 16       /* more CAs than that share a mutex, which only costs waiting */
 
-/*
- * Callers of one CA take turns. Who comes while a round is under way shares the
- * next one with all others who wait: a thousand revocations at once cost two
- * signatures, not a thousand.
- */
-struct round {
-	pthread_mutex_t mutex;
-	atomic_uint_fast64_t begun;
-	uint64_t done; /* the last round that ended well, with whom it was for */
-	const struct authority *authority;
+/* What the closures share. */
+struct making {
 	const struct ca *ca;
+	uint64_t basis; /* the last number when the caller looked */
+	struct crl_builder builder;
+	struct crl_row *row;
+	uint64_t entries;
+	bool is_elsewhere;
 };
 
-static struct round rounds[ROUNDS] = { [0 ... ROUNDS - 1] = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
-
-static result load_last(struct op *op, struct authority *a, const struct ca *ca, struct crl_row *out)
+/* Compare-and-swap: whoever took a number since the caller looked has made, or makes, a newer CRL than the one looked at. */
+static result take_turn(struct op *op, struct ledger_tx *tx, void *arg)
 {
-	STORE_LEASE(lease);
-	TRY(store_read(op, a->store, &lease));
-	return crl_load_latest_times(op, lease.db, ca->name, out);
-}
-
-static result load_last_if_any(struct op *op, struct authority *a, const struct ca *ca, struct crl_row *out)
-{
-	result r = load_last(op, a, ca, out);
-	if (r.err != ERR_NOT_FOUND)
-		return r;
-	op_clear_failure(op);
-	*out = (struct crl_row){ .ca = ca->name };
-	return OK;
-}
-
-static result take_number(struct op *op, struct ledger_tx *tx, void *arg)
-{
-	struct crl_row *row = arg;
-	return crl_take_number(op, ledger_db(tx), row->ca, &row->number);
+	struct making *m = arg;
+	struct crl_turn turn;
+	int64_t now = clock_now_s();
+	TRY(crl_turn_load(op, ledger_db(tx), m->ca->name, now, &turn));
+	m->is_elsewhere = turn.number != m->basis || crl_turn_is_of_another(&turn, m->builder.node, now);
+	if (m->is_elsewhere)
+		return FAIL(op, ERR_BUSY, "another node was faster with the next CRL of %s", m->ca->name);
+	return crl_turn_take(op, ledger_db(tx), m->ca->name, &m->builder, now, &m->row->number);
 }
 
 /* thisUpdate is never before that of the last CRL (L15) or a revocation (L9), whatever the clock does. */
@@ -90,82 +73,94 @@ static result write_tbs(struct op *op, struct authority *a, const struct ca *ca,
 	return crl_writer_end(writer, row->number, row->this_update_s, row->next_update_s, tbs);
 }
 
-struct recording {
-	const struct crl_row *row;
-	const struct ca *ca;
-	uint64_t entries;
-};
-
+/* F17: a builder that was paused, and whose turn another has taken meanwhile, records nothing. */
 static result record(struct op *op, struct ledger_tx *tx, void *arg)
 {
-	const struct recording *recording = arg;
-	const struct crl_row *row = recording->row;
+	struct making *m = arg;
+	const struct crl_row *row = m->row;
 	uint8_t digest[SHA256_SIZE];
 	bytes_sha256(row->der, digest);
 	struct audit_event event = {
 		.type = AUDIT_CRL_SIGNED,
 		.ca = row->ca,
-		.key = recording->ca->key.label,
+		.key = m->ca->key.label,
 		.facts = {
-			{ "entries", arena_printf(op->arena, "%llu", (unsigned long long)recording->entries) },
+			{ "entries", arena_printf(op->arena, "%llu", (unsigned long long)m->entries) },
 			{ "next_update", clock_rfc3339(op->arena, row->next_update_s) },
 			{ "number", arena_printf(op->arena, "%llu", (unsigned long long)row->number) },
 			{ "sha256", bytes_to_hex(op->arena, BYTES_ARRAY(digest)) },
 			{ "this_update", clock_rfc3339(op->arena, row->this_update_s) },
 		},
 	};
+	result r = crl_turn_end(op, ledger_db(tx), row->ca, &m->builder, row->number);
+	m->is_elsewhere = r.err == ERR_CONFLICT;
+	TRY(r);
 	TRY(crl_insert(op, ledger_db(tx), row));
 	return ledger_audit(op, tx, &event, NULL);
 }
 
-void crl_put(struct op *op, struct authority *a, const struct crl_row *row)
+static result end_turn(struct op *op, struct ledger_tx *tx, void *arg)
 {
-	if (a->published == NULL) /* a command without a server serves nothing */
-		return;
+	const struct making *m = arg;
+	return crl_turn_end(op, ledger_db(tx), m->ca->name, &m->builder, m->row->number);
+}
+
+/* Another node whose token is fine need not wait for the end of the turn. */
+static void give_up(struct authority *a, struct making *m)
+{
+	struct op *aside = op_new();
+	result r = ledger_run(aside, a->ledger, end_turn, m);
+	if (r.err != ERR_NONE && r.err != ERR_CONFLICT) /* then it ends by the clock, for the other nodes */
+		log_failure(aside, "crl.turn");
+	op_free(&aside);
+}
+
+result crl_put(struct op *op, struct authority *a, const struct crl_row *row)
+{
+	TRY(op_explain(op, journal_write(op, a, JOURNAL_ALL), "CRL %llu of %s is not published yet",
+		       (unsigned long long)row->number, row->ca));
 	struct published_object object = { .content = row->der,
 					   .content_type = "application/pkix-crl", /* RFC 2585 section 4.2 */
+					   .number = row->number,
 					   .modified_s = row->this_update_s,
 					   .expires_s = row->next_update_s };
-	published_put(a->published, arena_printf(op->arena, "/crl/%s.crl", row->ca), &object);
+	published_put(a->published, crl_path(op, row->ca), &object);
+	return OK;
 }
 
-static result make(struct op *op, struct authority *a, const struct ca *ca, struct crl_row *row)
+/* With the turn, so that the last CRL stays the last one until this one is recorded. */
+static result make(struct op *op, struct authority *a, struct making *m)
 {
-	struct crl_row last;
-	CRL_WRITER(writer);
+	struct crl_standing standing;
+	const struct crl_row *last = &standing.last;
 	struct bytes tbs;
-	*row = (struct crl_row){ .ca = ca->name };
-	TRY(load_last_if_any(op, a, ca, &last));
-	TRY(ledger_run(op, a->ledger, take_number, row));
-	TRY(write_tbs(op, a, ca, &last, row, &writer, &tbs));
-	TRY(sign_crl(op, a->token, ca, tbs, &row->der));
-	TRY(lint_crl(op, ca, row->der, last.number, last.this_update_s));
-	struct recording recording = { .row = row, .ca = ca, .entries = writer.entries };
-	TRY(ledger_run(op, a->ledger, record, &recording));
-	crl_put(op, a, row);
-	return OK;
+	CRL_WRITER(writer);
+	TRY(crl_standing_load(op, a, m->ca, &standing));
+	TRY(write_tbs(op, a, m->ca, last, m->row, &writer, &tbs));
+	TRY(sign_crl(op, a->token, m->ca, tbs, &m->row->der));
+	TRY(lint_crl(op, m->ca, m->row->der, last->number, last->this_update_s));
+	m->entries = writer.entries;
+	return ledger_run(op, a->ledger, record, m);
 }
 
-/* With the round's mutex held; `seen`: rounds that had begun when the caller came. */
-static result make_or_share(struct op *op, struct authority *a, const struct ca *ca, struct round *round, uint64_t seen,
-			    struct crl_row *out)
+result crl_make(struct op *op, struct authority *a, const struct ca *ca, uint64_t basis, bool *is_elsewhere,
+		struct crl_row *out)
 {
-	if (round->done > seen && round->authority == a && round->ca == ca)
-		return load_last(op, a, ca, out);
-	uint64_t mine = atomic_fetch_add(&round->begun, 1) + 1;
-	TRY(make(op, a, ca, out));
-	round->done = mine;
-	round->authority = a;
-	round->ca = ca;
-	return OK;
-}
-
-result crl_publish(struct op *op, struct authority *a, const struct ca *ca, struct crl_row *out)
-{
-	struct round *round = &rounds[(size_t)(ca - a->hierarchy->cas) % ROUNDS];
-	uint64_t seen = atomic_load(&round->begun);
-	ASSERT(pthread_mutex_lock(&round->mutex) == 0);
-	result r = make_or_share(op, a, ca, round, seen, out);
-	pthread_mutex_unlock(&round->mutex);
+	struct ledger_state ledger;
+	ledger_read_state(a->ledger, &ledger);
+	struct making m = { .ca = ca, .basis = basis, .builder = { a->node, ledger.epoch }, .row = out };
+	*out = (struct crl_row){ .ca = ca->name };
+	result r = ledger_run(op, a->ledger, take_turn, &m);
+	if (r.err == ERR_NONE) {
+		r = make(op, a, &m);
+		if (m.is_elsewhere)
+			log_warning(op, "crl.discarded", "CRL %llu of %s came too late and was thrown away: another node has taken the turn",
+				    (unsigned long long)out->number, ca->name);
+		else if (r.err != ERR_NONE)
+			give_up(a, &m);
+		else
+			r = crl_put(op, a, out); /* it stands in the store: the next round publishes it, if not this one */
+	}
+	*is_elsewhere = m.is_elsewhere;
 	return r;
 }

@@ -8,10 +8,22 @@
 #include "store/authorities.h"
 #include "store/certificates.h"
 
-/* Makes the next CRL of a CA and publishes it; out->der may be empty (it is published). One at a time per CA; a second caller waits and gets a newer one. */
+/*
+ * A CRL that began after this call is in the store and published here: made by
+ * the caller, or by another thread or node that was at it, for which is waited
+ * until the op's deadline (ERR_BUSY). out->der may be empty.
+ */
 result crl_publish(struct op *op, struct authority *authority, const struct ca *ca, struct crl_row *out);
-/* Publishes what the store has; makes what is missing or due. At start and by the steward. */
+/*
+ * Publishes what the store has; with `may_sign`, at the start and by the steward,
+ * makes what is missing or due and leaves alone what another node is making.
+ * Without it never waits for a CRL that is being made.
+ */
 result crl_refresh(struct op *op, struct authority *authority, bool may_sign);
+
+/* What authority_open() makes for the two. */
+struct crl_rounds *crl_rounds_new(void);
+void crl_rounds_free(struct crl_rounds **rounds);
 
 /*
  * The encoder: begin, one call per entry in order of serial, end, free. Exposed

@@ -3,13 +3,11 @@
  * revocation whose CRL could not be signed, in another process or before a
  * crash, is found here by holding the rows against the CRL (I5, V28).
  */
-#include "ca/crl_refresh.h"
-
-#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ca/crl_round.h"
 #include "ca/der.h"
 #include "ca/published.h"
 
@@ -83,43 +81,28 @@ result crl_is_complete(struct op *op, struct authority *a, const struct crl_row 
 }
 
 /*
- * What was compared last. A revocation is an entry of the log, so a log that
- * has not moved since has nothing new for this CRL; the walk is saved.
+ * The CRL that is served, against the rows. A revocation is an entry of the
+ * log, so a log that has not moved since they were last compared has nothing new
+ * for this CRL; the walk is saved.
  */
-#define SEEN 16
-static struct {
-	pthread_mutex_t mutex;
-	struct {
-		struct merkle_hash root;
-		uint64_t number;
-	} of[SEEN];
-} seen = { .mutex = PTHREAD_MUTEX_INITIALIZER };
-
-static bool was_seen(unsigned i, const struct merkle_hash *root, uint64_t number)
+static result lacks_revocation(struct op *op, struct authority *a, struct crl_round *round,
+			       const struct crl_standing *standing, bool *out)
 {
-	ASSERT(pthread_mutex_lock(&seen.mutex) == 0);
-	bool was = seen.of[i % SEEN].number == number && memcmp(seen.of[i % SEEN].root.b, root->b, sizeof root->b) == 0;
-	pthread_mutex_unlock(&seen.mutex);
-	return was;
-}
-
-static void remember(unsigned i, const struct merkle_hash *root, uint64_t number)
-{
-	ASSERT(pthread_mutex_lock(&seen.mutex) == 0);
-	seen.of[i % SEEN].root = *root;
-	seen.of[i % SEEN].number = number;
-	pthread_mutex_unlock(&seen.mutex);
-}
-
-static result lacks_revocation(struct op *op, struct authority *a, unsigned i, const struct crl_row *crl, bool *out)
-{
-	struct ledger_head head;
-	bool is_complete = true;
-	ledger_read_head(a->ledger, &head); /* before the rows: what comes after it moves it again */
-	if (!was_seen(i, &head.root, crl->number)) {
-		TRY(crl_is_complete(op, a, crl, &is_complete));
-		if (is_complete)
-			remember(i, &head.root, crl->number);
+	*out = false;
+	if (round->compared_number == standing->last.number &&
+	    memcmp(round->compared_log.b, standing->log.b, sizeof standing->log.b) == 0)
+		return OK;
+	const struct published_object *served =
+		published_pin(a->published, bytes_of_text(crl_path(op, standing->last.ca)));
+	struct crl_row crl = standing->last;
+	bool is_complete;
+	crl.der = served->content;
+	result r = crl_is_complete(op, a, &crl, &is_complete);
+	published_unpin((void *)(uintptr_t)served);
+	TRY(r);
+	if (is_complete) {
+		round->compared_number = standing->last.number;
+		round->compared_log = standing->log; /* read before the rows: what comes after it moves it again */
 	}
 	*out = !is_complete;
 	return OK;
@@ -132,77 +115,57 @@ bool crl_is_old(const struct config_ca *config, const struct crl_row *crl, int64
 	       crl->next_update_s - now_s <= (crl->next_update_s - crl->this_update_s) / 4;
 }
 
-static result is_due(struct op *op, struct authority *a, unsigned i, const struct crl_row *crl, bool *out)
+static result is_due(struct op *op, struct authority *a, const struct ca *ca, struct crl_round *round,
+		     const struct crl_standing *standing, bool *out)
 {
-	const struct ca *ca = &a->hierarchy->cas[i];
+	const struct crl_row *last = &standing->last;
 	int64_t now = clock_now_s();
-	*out = crl->number == 0 || crl_is_old(config_ca(authority_config(a), ca->name), crl, now);
+	*out = last->number == 0 || crl_is_old(config_ca(authority_config(a), ca->name), last, now);
 	if (!*out)
-		TRY(lacks_revocation(op, a, i, crl, out));
+		TRY(lacks_revocation(op, a, round, standing, out));
 	*out = *out && now <= ca->not_after_s;
 	return OK;
 }
 
 /* What another process published meanwhile goes out here too. */
-static void put_if_new(struct op *op, struct authority *a, const struct crl_row *crl)
+static result adopt(struct op *op, struct authority *a, const struct ca *ca)
 {
-	if (a->published == NULL)
-		return;
-	const char *path = arena_printf(op->arena, "/crl/%s.crl", crl->ca);
-	const struct published_object *now = published_pin(a->published, bytes_of_text(path));
-	bool is_new = now == NULL || now->modified_s < crl->this_update_s ||
-		      (now->modified_s == crl->this_update_s && !bytes_equal(now->content, crl->der));
-	published_unpin((void *)(uintptr_t)now);
-	if (is_new)
-		crl_put(op, a, crl);
+	struct crl_standing standing;
+	TRY(crl_standing_load(op, a, ca, &standing));
+	return crl_adopt(op, a, &standing.last);
 }
 
-/* A CRL may be large: with nothing new in the log and this one published, number and times are enough. */
-static bool is_settled(struct op *op, struct authority *a, unsigned i, const struct crl_row *times)
+/*
+ * A node that is at work on the next one need not be judged: if that one lacks
+ * something, its log tells it so, and should it die, the next look finds it.
+ */
+static result make_if_due(struct op *op, struct authority *a, const struct ca *ca)
 {
-	struct ledger_head head;
-	if (a->published == NULL || a->ledger == NULL)
-		return false;
-	const char *path = arena_printf(op->arena, "/crl/%s.crl", times->ca);
-	const struct published_object *now = published_pin(a->published, bytes_of_text(path));
-	bool is_published = now != NULL && now->modified_s == times->this_update_s;
-	published_unpin((void *)(uintptr_t)now);
-	ledger_read_head(a->ledger, &head);
-	return is_published && was_seen(i, &head.root, times->number);
-}
-
-static result load(struct op *op, struct authority *a, unsigned i, struct crl_row *crl)
-{
-	const char *name = a->hierarchy->cas[i].name;
-	STORE_LEASE(lease);
-	TRY(store_read(op, a->store, &lease));
-	result r = crl_load_latest_times(op, lease.db, name, crl);
-	if (r.err == ERR_NONE && !is_settled(op, a, i, crl))
-		r = crl_load_latest(op, lease.db, name, crl);
-	if (r.err != ERR_NOT_FOUND)
+	struct crl_standing standing;
+	struct crl_row made;
+	bool due, is_elsewhere;
+	CRL_ROUND(round);
+	round = crl_round_enter(a, ca);
+	TRY(crl_standing_load(op, a, ca, &standing));
+	TRY(crl_adopt(op, a, &standing.last));
+	if (standing.is_of_another)
+		return OK;
+	TRY(is_due(op, a, ca, round, &standing, &due));
+	if (!due)
+		return OK;
+	result r = crl_make(op, a, ca, standing.turn.number, &is_elsewhere, &made);
+	if (!is_elsewhere)
 		return r;
 	op_clear_failure(op);
-	*crl = (struct crl_row){ 0 };
 	return OK;
-}
-
-static result refresh(struct op *op, struct authority *a, unsigned i, bool may_sign)
-{
-	struct crl_row crl;
-	bool due = false;
-	TRY(load(op, a, i, &crl));
-	if (crl.der.n > 0)
-		put_if_new(op, a, &crl);
-	if (may_sign)
-		TRY(is_due(op, a, i, &crl, &due));
-	return due ? crl_publish(op, a, &a->hierarchy->cas[i], &crl) : OK;
 }
 
 result crl_refresh(struct op *op, struct authority *a, bool may_sign)
 {
 	result last = OK;
 	for (unsigned i = 0; i < a->hierarchy->n; i++) { /* one CA in trouble is not the others' */
-		result r = refresh(op, a, i, may_sign);
+		const struct ca *ca = &a->hierarchy->cas[i];
+		result r = may_sign ? make_if_due(op, a, ca) : adopt(op, a, ca);
 		if (r.err == ERR_NONE)
 			continue;
 		log_failure(op, "crl.late");

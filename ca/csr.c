@@ -14,11 +14,12 @@
 #include "ca/der.h"
 #include "ca/key_check.h"
 #include "ca/public_key.h"
+#include "ca/signature_algorithm.h"
 
 /* CertificationRequest, taken apart. */
 struct request {
 	struct bytes info;       /* whole: what is signed */
-	struct bytes subject;    /* content of the Name */
+	struct der_value subject;
 	struct bytes spki;       /* whole */
 	struct bytes attributes; /* content of [0] */
 	struct bytes algorithm;  /* content */
@@ -35,7 +36,8 @@ static result split_info(struct op *op, struct bytes info, struct request *out)
 		return FAIL(op, ERR_MALFORMED, "the CSR is not a PKCS #10 request");
 	if (!der_read_number(version, &number) || number != 0)
 		return FAIL(op, ERR_MALFORMED, "the CSR is not of version 1, the only one there is");
-	if (!der_take(&info, DER_SEQUENCE, &out->subject) || !der_next(&info, &spki) || spki.tag != DER_SEQUENCE ||
+	if (!der_next(&info, &out->subject) || out->subject.tag != DER_SEQUENCE || !der_next(&info, &spki) ||
+	    spki.tag != DER_SEQUENCE ||
 	    !der_take(&info, DER_CONTEXT_CONSTRUCTED(0), &out->attributes) || info.n != 0)
 		return FAIL(op, ERR_MALFORMED, "the CSR is not a PKCS #10 request");
 	out->spki = spki.whole;
@@ -58,68 +60,48 @@ static result split(struct op *op, struct bytes der, struct request *out)
 	return split_info(op, info.content, out);
 }
 
-/* RFC 5758 section 3.2, RFC 4055 section 5, RFC 8410 section 3. */
-static const struct signature_algorithm {
-	struct bytes oid;
-	const char *key, *digest;
-} signature_algorithms[] = {
-	{ BYTES_LITERAL("\x2a\x86\x48\xce\x3d\x04\x03\x02"), "EC", "SHA256" },
-	{ BYTES_LITERAL("\x2a\x86\x48\xce\x3d\x04\x03\x03"), "EC", "SHA384" },
-	{ BYTES_LITERAL("\x2a\x86\x48\xce\x3d\x04\x03\x04"), "EC", "SHA512" },
-	{ BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"), "RSA", "SHA256" },
-	{ BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"), "RSA", "SHA384" },
-	{ BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"), "RSA", "SHA512" },
-	{ BYTES_LITERAL("\x2b\x65\x70"), "ED25519", NULL },
-};
-
-/* Parameters are absent; with RSA they may be NULL, and both have to be taken (RFC 4055 section 5). */
-static const struct signature_algorithm *algorithm_find(struct bytes algorithm)
-{
-	struct bytes oid;
-	if (!der_take(&algorithm, DER_OID, &oid))
-		return NULL;
-	for (size_t i = 0; i < sizeof signature_algorithms / sizeof *signature_algorithms; i++) {
-		const struct signature_algorithm *known = &signature_algorithms[i];
-		if (!bytes_equal(known->oid, oid))
-			continue;
-		bool has_null = bytes_equal(algorithm, BYTES_LITERAL("\x05\x00"));
-		return algorithm.n == 0 || (has_null && text_equal(known->key, "RSA")) ? known : NULL;
-	}
-	return NULL;
-}
-
 /* The name of an algorithm that is refused, for people. */
 static const char *algorithm_name(struct bytes algorithm)
 {
 	struct der_value oid;
-	if (!der_next(&algorithm, &oid))
-		return "no algorithm";
-	const uint8_t *p = oid.whole.p;
-	AUTO(ASN1_OBJECT) *object = d2i_ASN1_OBJECT(NULL, &p, (long)oid.whole.n);
-	int nid = object != NULL ? OBJ_obj2nid(object) : NID_undef;
-	return nid == NID_undef ? "an unknown algorithm" : OBJ_nid2sn(nid);
+	return der_next(&algorithm, &oid) ? csr_oid_name(oid.whole, "an unknown algorithm") : "no algorithm";
 }
 
 /* The requester holds the private key: RFC 2986 section 3, the signature over the very bytes that were read. */
 static result check_possession(struct op *op, const struct request *request, EVP_PKEY *key)
 {
-	const struct signature_algorithm *algorithm = algorithm_find(request->algorithm);
+	const struct signature_algorithm *algorithm = signature_algorithm_find(request->algorithm);
 	if (algorithm == NULL)
 		return FAIL(op, ERR_POLICY, "the CSR is signed with %s: use SHA-256, SHA-384 or SHA-512 with ECDSA or RSA "
 					    "(PKCS #1 v1.5), or Ed25519",
 			    algorithm_name(request->algorithm));
-	const EVP_MD *digest = algorithm->digest != NULL ? EVP_get_digestbyname(algorithm->digest) : NULL;
-	AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
-	bool is_right = EVP_PKEY_is_a(key, algorithm->key) && context != NULL &&
-			EVP_DigestVerifyInit(context, NULL, digest, NULL, key) == 1 &&
-			EVP_DigestVerify(context, request->signature.p, request->signature.n, request->info.p,
-					 request->info.n) == 1;
-	if (!is_right)
+	if (!signature_is_right(algorithm, key, request->info, request->signature))
 		return FAIL(op, ERR_MALFORMED, "the CSR's signature does not verify with its own key");
 	return OK;
 }
 
-result csr_parse(struct op *op, struct bytes der, struct csr *out)
+const struct csr_rules csr_rules_dns = { .names = IDENTIFIER_BIT(IDENTIFIER_DNS) };
+
+struct csr_rules csr_rules_of(const struct config_profile *profile)
+{
+	if (profile == NULL)
+		return csr_rules_dns;
+	return (struct csr_rules){ .names = profile->names,
+				   .subject = profile->subject,
+				   .challenge_password = profile->door == DOOR_EST };
+}
+
+static void take_names(struct csr_names *names, struct csr *out)
+{
+	out->common_name = names->common_name;
+	out->identifiers = names->identifiers;
+	out->n_identifiers = names->n;
+	out->subject_alt_name = names->subject_alt_name;
+	out->challenge_password = names->challenge_password;
+	identifiers_sort(out->identifiers, &out->n_identifiers);
+}
+
+result csr_parse(struct op *op, struct bytes der, const struct csr_rules *rules, struct csr *out)
 {
 	struct request request;
 	struct csr_names names;
@@ -127,10 +109,10 @@ result csr_parse(struct op *op, struct bytes der, struct csr *out)
 	if (der.n > LIMIT_CSR_BYTES)
 		return FAIL(op, ERR_MALFORMED, "the CSR has %zu bytes; %d are allowed", der.n, LIMIT_CSR_BYTES);
 	TRY(split(op, der, &request));
-	csr_names_init(op, &names);
-	TRY(csr_names_from_subject(op, request.subject, &names));
+	csr_names_init(op, rules, "CSR", &names);
+	TRY(csr_names_from_subject(op, request.subject.content, &names));
 	TRY(csr_names_from_attributes(op, request.attributes, &names));
-	*out = (struct csr){ 0 };
+	*out = (struct csr){ .subject = request.subject.whole };
 	TRY(public_key_decode(op, request.spki, &key));
 	TRY(key_check(op, key, &out->key_type));
 	TRY(check_possession(op, &request, key)); /* last: it costs the most */
@@ -139,10 +121,7 @@ result csr_parse(struct op *op, struct bytes der, struct csr *out)
 	bytes_sha256(der, hash);
 	out->hash = (struct bytes){ hash, SHA256_SIZE };
 	out->spki = arena_bytes(op->arena, request.spki);
-	out->common_name = names.common_name;
-	out->identifiers = names.identifiers;
-	out->n_identifiers = names.n;
-	identifiers_sort(out->identifiers, &out->n_identifiers);
+	take_names(&names, out);
 	return OK;
 }
 
@@ -166,14 +145,14 @@ static result pem_decode(struct op *op, struct bytes content, struct bytes *der)
 	return OK;
 }
 
-result csr_parse_file(struct op *op, struct bytes content, struct csr *out)
+result csr_parse_file(struct op *op, struct bytes content, const struct csr_rules *rules, struct csr *out)
 {
 	/* Base64 and text around it: twice the DER is ample, and what BIO takes stays an int. */
 	if (content.n > 2 * LIMIT_CSR_BYTES)
 		return FAIL(op, ERR_MALFORMED, "the file has %zu bytes: too many for a CSR", content.n);
 	if (der_is_next(content, DER_SEQUENCE))
-		return csr_parse(op, content, out);
+		return csr_parse(op, content, rules, out);
 	struct bytes der;
 	TRY(pem_decode(op, content, &der));
-	return csr_parse(op, der, out);
+	return csr_parse(op, der, rules, out);
 }

@@ -1,6 +1,6 @@
 /*
  * The only file that reads the extensions of a request (V50). It reads them once,
- * so that no second reader can see another first one. RFC 2985 section 5.4.2,
+ * so that no second reader can see another first one. RFC 2985 section 5.4,
  * RFC 5280 sections 4.1.2.6 and 4.2.1.6.
  */
 #include "ca/csr_names.h"
@@ -8,68 +8,110 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/openssl_auto.h"
 #include "ca/der.h"
 
 #define COMMON_NAME_MAX 64 /* RFC 5280 appendix A: ub-common-name */
+#define CHALLENGE_MAX 255  /* RFC 2985: pkcs-9-ub-challengePassword */
 #define LIST_MAX 32        /* attributes, or extensions: real requests have less than ten */
+#define DER_T61_STRING 0x14
 
-static const struct bytes oid_common_name = BYTES_LITERAL("\x55\x04\x03");
 static const struct bytes oid_subject_alt_name = BYTES_LITERAL("\x55\x1d\x11");
-/* PKCS #9 extensionRequest, and Microsoft's szOID_CERT_EXTENSIONS with the same content. */
+/* PKCS #9 challengePassword and extensionRequest, and Microsoft's szOID_CERT_EXTENSIONS with the latter's content. */
+static const struct bytes oid_challenge_password = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07");
 static const struct bytes oid_extension_request = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e");
 static const struct bytes oid_ms_extensions = BYTES_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x0e");
 
+static const struct attribute {
+	struct bytes oid;
+	enum identifier_kind kind;
+	const char *one, *two; /* in sentences */
+} attributes[] = {
+	{ BYTES_LITERAL("\x55\x04\x03"), IDENTIFIER_CN, "common name", "two common names" },
+	{ BYTES_LITERAL("\x55\x04\x05"), IDENTIFIER_SERIAL_NUMBER, "serialNumber", "two serialNumbers" },
+	{ BYTES_LITERAL("\x55\x04\x06"), IDENTIFIER_C, "country", "two countries" },
+	{ BYTES_LITERAL("\x55\x04\x0a"), IDENTIFIER_O, "organization", "two organizations" },
+	{ BYTES_LITERAL("\x55\x04\x0b"), IDENTIFIER_OU, "organizational unit", "two organizational units" },
+};
+
 /* GeneralName's CHOICE by tag number, RFC 5280 section 4.2.1.6. */
 static const char *const general_name_kinds[] = {
-	"an otherName (a UPN or the like)", "an e-mail address", "a DNS name in constructed form", "an X.400 address",
+	"an otherName (a UPN or the like)", "an e-mail address", "a DNS name", "an X.400 address",
 	"a directory name", "an EDI party name", "a URI", "an IP address", "a registered ID",
 };
 
-void csr_names_init(struct op *op, struct csr_names *names)
+void csr_names_init(struct op *op, const struct csr_rules *rules, const char *what, struct csr_names *names)
 {
+	unsigned room = LIMIT_ORDER_IDENTIFIERS + N_IDENTIFIER_KINDS;
 	*names = (struct csr_names){
-		.identifiers = arena_alloc_array(op->arena, LIMIT_ORDER_IDENTIFIERS + 1, sizeof *names->identifiers),
+		.rules = rules,
+		.what = what,
+		.identifiers = arena_alloc_array(op->arena, room, sizeof *names->identifiers),
 	};
 }
 
-/* X.680 section 41.4. */
-static bool is_printable_string(struct bytes text)
+const char *csr_oid_name(struct bytes oid, const char *otherwise)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?";
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == '\0' || strchr(allowed, text.p[i]) == NULL)
-			return false;
-	}
-	return true;
+	const uint8_t *p = oid.p;
+	AUTO(ASN1_OBJECT) *object = d2i_ASN1_OBJECT(NULL, &p, (long)oid.n);
+	int nid = object != NULL ? OBJ_obj2nid(object) : NID_undef;
+	return nid == NID_undef ? otherwise : OBJ_nid2sn(nid);
 }
 
-static result add_common_name(struct op *op, const struct der_value *value, struct csr_names *names)
+static const struct attribute *attribute_find(struct bytes oid)
+{
+	for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
+		if (bytes_equal(attributes[i].oid, oid))
+			return &attributes[i];
+	}
+	return NULL;
+}
+
+/* Its common name is a copy of one of the names (N4): the one way in which a subject without kinds counts. */
+static result make_copied_name(struct op *op, struct bytes text, const struct csr_names *names, struct identifier *out)
+{
+	if (text.n > COMMON_NAME_MAX)
+		return FAIL(op, ERR_POLICY, "the %s's common name is longer than %d octets: put it into the SAN only",
+			    names->what, COMMON_NAME_MAX);
+	return op_explain(op, identifier_dns(op, text, true, out), "common name of the %s", names->what);
+}
+
+static result add_attribute(struct op *op, const struct attribute *attribute, const struct der_value *value,
+			    struct csr_names *names)
 {
 	bool is_printable = value->tag == DER_PRINTABLE_STRING && is_printable_string(value->content);
-	if (names->common_name != NULL)
-		return FAIL(op, ERR_POLICY, "the CSR's subject has two common names");
-	if (!is_printable && value->tag != DER_UTF8_STRING)
-		return FAIL(op, ERR_POLICY, "the CSR's common name is not a UTF8String or a correct PrintableString");
-	if (value->content.n > COMMON_NAME_MAX)
-		return FAIL(op, ERR_POLICY, "the CSR's common name is longer than %d octets: put it into the SAN only",
-			    COMMON_NAME_MAX);
 	struct identifier *identifier = &names->identifiers[names->n];
-	result r = identifier_dns(op, value->content, true, identifier);
-	if (r.err != ERR_NONE)
-		return op_explain(op, r, "common name of the CSR");
-	names->common_name = identifier->value;
+	if ((names->attributes & IDENTIFIER_BIT(attribute->kind)) != 0)
+		return FAIL(op, ERR_POLICY, "the %s's subject has %s", names->what, attribute->two);
+	if (!is_printable && value->tag != DER_UTF8_STRING)
+		return FAIL(op, ERR_POLICY, "the %s's %s is not a UTF8String or a correct PrintableString", names->what,
+			    attribute->one);
+	if (names->rules->subject == 0)
+		TRY(make_copied_name(op, value->content, names, identifier));
+	else
+		TRY(op_explain(op, identifier_attribute(op, attribute->kind, value->content, identifier),
+			       "subject of the %s", names->what));
+	names->attributes |= IDENTIFIER_BIT(attribute->kind);
 	names->n++;
+	if (attribute->kind == IDENTIFIER_CN)
+		names->common_name = identifier->value;
 	return OK;
 }
 
 /* AttributeTypeAndValue ::= SEQUENCE { type OID, value ANY } */
-static result read_subject_attribute(struct op *op, struct bytes attribute, struct csr_names *names)
+static result read_subject_attribute(struct op *op, struct bytes in, struct csr_names *names)
 {
-	struct bytes type;
-	struct der_value value;
-	if (!der_take(&attribute, DER_OID, &type) || !der_next(&attribute, &value) || attribute.n != 0)
-		return FAIL(op, ERR_MALFORMED, "the CSR's subject is not a Name");
-	return bytes_equal(type, oid_common_name) ? add_common_name(op, &value, names) : OK;
+	struct der_value type, value;
+	if (!der_next(&in, &type) || type.tag != DER_OID || !der_next(&in, &value) || in.n != 0)
+		return FAIL(op, ERR_MALFORMED, "the %s's subject is not a Name", names->what);
+	const struct attribute *attribute = attribute_find(type.content);
+	if (names->rules->subject == 0)
+		return attribute != NULL && attribute->kind == IDENTIFIER_CN ? add_attribute(op, attribute, &value, names) : OK;
+	/* Left out silently, the client would get another subject than it asked for. */
+	if (attribute == NULL || (names->rules->subject & IDENTIFIER_BIT(attribute->kind)) == 0)
+		return FAIL(op, ERR_POLICY, "the %s's subject has %s, which the profile's subject: does not list", names->what,
+			    attribute != NULL ? attribute->one : csr_oid_name(type.whole, "an unknown attribute"));
+	return add_attribute(op, attribute, &value, names);
 }
 
 result csr_names_from_subject(struct op *op, struct bytes rdn_sequence, struct csr_names *names)
@@ -77,30 +119,59 @@ result csr_names_from_subject(struct op *op, struct bytes rdn_sequence, struct c
 	while (rdn_sequence.n > 0) {
 		struct bytes rdn, attribute;
 		if (!der_take(&rdn_sequence, DER_SET, &rdn) || rdn.n == 0)
-			return FAIL(op, ERR_MALFORMED, "the CSR's subject is not a Name");
+			return FAIL(op, ERR_MALFORMED, "the %s's subject is not a Name", names->what);
 		while (rdn.n > 0) {
 			if (!der_take(&rdn, DER_SEQUENCE, &attribute))
-				return FAIL(op, ERR_MALFORMED, "the CSR's subject is not a Name");
+				return FAIL(op, ERR_MALFORMED, "the %s's subject is not a Name", names->what);
 			TRY(read_subject_attribute(op, attribute, names));
 		}
 	}
 	return OK;
 }
 
+/* The kind of an identifier that such a GeneralName can be; false when the rules have none for it. */
+static bool general_name_kind(const struct der_value *value, const struct csr_rules *rules, enum identifier_kind *out)
+{
+	static const struct {
+		uint8_t tag;
+		enum identifier_kind kind;
+	} kinds[] = { { DER_CONTEXT(1), IDENTIFIER_EMAIL },
+		      { DER_CONTEXT(2), IDENTIFIER_DNS },
+		      { DER_CONTEXT(6), IDENTIFIER_URI },
+		      { DER_CONTEXT(7), IDENTIFIER_IP } };
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (kinds[i].tag != value->tag)
+			continue;
+		*out = kinds[i].kind;
+		return (rules->names & IDENTIFIER_BIT(kinds[i].kind)) != 0;
+	}
+	return false;
+}
+
+static result refuse_general_name(struct op *op, const struct der_value *value, const struct csr_names *names)
+{
+	unsigned number = value->tag & 0x1f;
+	bool is_known = (value->tag & 0xc0) == 0x80 && number < sizeof general_name_kinds / sizeof *general_name_kinds;
+	return FAIL(op, ERR_POLICY, "the %s's SAN has %s%s; %s", names->what,
+		    is_known ? general_name_kinds[number] : "a name of unknown kind",
+		    value->tag == DER_CONTEXT_CONSTRUCTED(2) ? " in constructed form" : "",
+		    names->rules->names == IDENTIFIER_BIT(IDENTIFIER_DNS) ? "only DNS names are issued here" :
+									    "names: of the profile does not list that kind");
+}
+
 static result add_general_name(struct op *op, const struct der_value *value, struct csr_names *names)
 {
-	if (value->tag != DER_CONTEXT(2)) {
-		unsigned kind = value->tag & 0x1f;
-		bool is_known = (value->tag & 0xc0) == 0x80 && kind < sizeof general_name_kinds / sizeof *general_name_kinds;
-		return FAIL(op, ERR_POLICY, "the CSR's SAN has %s; only DNS names are issued here",
-			    is_known ? general_name_kinds[kind] : "a name of unknown kind");
-	}
-	if (names->n >= LIMIT_ORDER_IDENTIFIERS + (names->common_name != NULL ? 1u : 0u))
-		return FAIL(op, ERR_POLICY, "the CSR's SAN has more than %d names", LIMIT_ORDER_IDENTIFIERS);
-	result r = identifier_dns(op, value->content, true, &names->identifiers[names->n]);
-	if (r.err != ERR_NONE)
-		return op_explain(op, r, "SAN of the CSR");
+	struct identifier *identifier = &names->identifiers[names->n];
+	enum identifier_kind kind;
+	if (!general_name_kind(value, names->rules, &kind))
+		return refuse_general_name(op, value, names);
+	if (names->n_san >= LIMIT_ORDER_IDENTIFIERS)
+		return FAIL(op, ERR_POLICY, "the %s's SAN has more than %d names", names->what, LIMIT_ORDER_IDENTIFIERS);
+	result r = kind == IDENTIFIER_IP ? identifier_ip_of_octets(op, value->content, identifier) :
+					   identifier_make(op, kind, value->content, identifier);
+	TRY(op_explain(op, r, "SAN of the %s", names->what));
 	names->n++;
+	names->n_san++;
 	return OK;
 }
 
@@ -108,12 +179,13 @@ static result read_subject_alt_name(struct op *op, struct bytes in, struct csr_n
 {
 	struct bytes general_names;
 	struct der_value value;
+	names->subject_alt_name = in;
 	/* The gate saw the OCTET STRING from outside only. */
 	if (!der_is_strict(in) || !der_take(&in, DER_SEQUENCE, &general_names) || general_names.n == 0)
-		return FAIL(op, ERR_MALFORMED, "the CSR's SAN is not a list of names");
+		return FAIL(op, ERR_MALFORMED, "the %s's SAN is not a list of names", names->what);
 	while (general_names.n > 0) {
 		if (!der_next(&general_names, &value))
-			return FAIL(op, ERR_MALFORMED, "the CSR's SAN is not a list of names");
+			return FAIL(op, ERR_MALFORMED, "the %s's SAN is not a list of names", names->what);
 		TRY(add_general_name(op, &value, names));
 	}
 	return OK;
@@ -138,48 +210,83 @@ static result read_extension(struct op *op, struct bytes extension, struct bytes
 	if (der_is_next(extension, DER_BOOLEAN))
 		is_extension = is_extension && der_take(&extension, DER_BOOLEAN, &critical) && critical.p[0] == 0xff;
 	if (!is_extension || !der_take(&extension, DER_OCTET_STRING, &value) || extension.n != 0)
-		return FAIL(op, ERR_MALFORMED, "an extension that the CSR asks for is not in DER");
+		return FAIL(op, ERR_MALFORMED, "an extension that the %s asks for is not in DER", names->what);
 	if (is_among(before, oid))
-		return FAIL(op, ERR_MALFORMED, "the CSR asks for one extension twice");
+		return FAIL(op, ERR_MALFORMED, "the %s asks for one extension twice", names->what);
 	return bytes_equal(oid, oid_subject_alt_name) ? read_subject_alt_name(op, value, names) : OK;
 }
 
-static result read_extensions(struct op *op, struct bytes values, struct csr_names *names)
+result csr_names_from_extensions(struct op *op, struct bytes extensions, struct csr_names *names)
 {
-	struct bytes extensions, extension;
-	if (!der_take(&values, DER_SEQUENCE, &extensions) || values.n != 0)
-		return FAIL(op, ERR_MALFORMED, "the CSR's extensionRequest does not hold one list of extensions");
-	struct bytes all = extensions;
+	struct bytes all = extensions, extension;
 	for (unsigned n = 0; extensions.n > 0; n++) {
 		struct bytes before = { all.p, all.n - extensions.n };
 		if (n == LIST_MAX)
-			return FAIL(op, ERR_MALFORMED, "the CSR asks for more than %d extensions", LIST_MAX);
+			return FAIL(op, ERR_MALFORMED, "the %s asks for more than %d extensions", names->what, LIST_MAX);
 		if (!der_take(&extensions, DER_SEQUENCE, &extension))
-			return FAIL(op, ERR_MALFORMED, "an extension that the CSR asks for is not in DER");
+			return FAIL(op, ERR_MALFORMED, "an extension that the %s asks for is not in DER", names->what);
 		TRY(read_extension(op, extension, before, names));
 	}
 	return OK;
 }
 
-result csr_names_from_attributes(struct op *op, struct bytes attributes, struct csr_names *names)
+static result read_extension_request(struct op *op, struct bytes values, struct csr_names *names)
 {
-	struct bytes all = attributes;
+	struct bytes extensions;
+	if (!der_take(&values, DER_SEQUENCE, &extensions) || values.n != 0)
+		return FAIL(op, ERR_MALFORMED, "the %s's extensionRequest does not hold one list of extensions", names->what);
+	return csr_names_from_extensions(op, extensions, names);
+}
+
+/* RFC 2985 section 5.4.1: one string. T61String and IA5String of old clients pass where they are ASCII. */
+static bool is_password(const struct der_value *value)
+{
+	bool is_ascii_only = value->tag == DER_T61_STRING || value->tag == DER_IA5_STRING;
+	if (value->tag == DER_PRINTABLE_STRING && !is_printable_string(value->content))
+		return false;
+	if (!is_ascii_only && value->tag != DER_PRINTABLE_STRING && value->tag != DER_UTF8_STRING)
+		return false;
+	for (size_t i = 0; i < value->content.n; i++) {
+		uint8_t c = value->content.p[i];
+		if (c < 0x20 || c == 0x7f || (c > 0x7f && is_ascii_only))
+			return false;
+	}
+	return value->content.n >= 1 && value->content.n <= CHALLENGE_MAX;
+}
+
+static result read_challenge_password(struct op *op, struct bytes values, struct csr_names *names)
+{
+	struct der_value value;
+	if (!names->rules->challenge_password)
+		return OK;
+	if (!der_next(&values, &value) || values.n != 0 || !is_password(&value))
+		return FAIL(op, ERR_MALFORMED, "the %s's challengePassword is not one string of 1 to %d octets", names->what,
+			    CHALLENGE_MAX);
+	names->challenge_password = value.content;
+	return OK;
+}
+
+result csr_names_from_attributes(struct op *op, struct bytes in, struct csr_names *names)
+{
+	struct bytes all = in;
 	bool has_extensions = false;
-	for (unsigned n = 0; attributes.n > 0; n++) {
-		struct bytes before = { all.p, all.n - attributes.n }, attribute, type, values;
+	for (unsigned n = 0; in.n > 0; n++) {
+		struct bytes before = { all.p, all.n - in.n }, attribute, type, values;
 		if (n == LIST_MAX)
-			return FAIL(op, ERR_MALFORMED, "the CSR has more than %d attributes", LIST_MAX);
-		if (!der_take(&attributes, DER_SEQUENCE, &attribute) || !der_take(&attribute, DER_OID, &type) ||
+			return FAIL(op, ERR_MALFORMED, "the %s has more than %d attributes", names->what, LIST_MAX);
+		if (!der_take(&in, DER_SEQUENCE, &attribute) || !der_take(&attribute, DER_OID, &type) ||
 		    !der_take(&attribute, DER_SET, &values) || attribute.n != 0)
-			return FAIL(op, ERR_MALFORMED, "an attribute of the CSR is not in DER");
+			return FAIL(op, ERR_MALFORMED, "an attribute of the %s is not in DER", names->what);
 		if (is_among(before, type))
-			return FAIL(op, ERR_MALFORMED, "the CSR has one attribute twice");
+			return FAIL(op, ERR_MALFORMED, "the %s has one attribute twice", names->what);
+		if (bytes_equal(type, oid_challenge_password))
+			TRY(read_challenge_password(op, values, names));
 		if (!bytes_equal(type, oid_extension_request) && !bytes_equal(type, oid_ms_extensions))
 			continue;
 		if (has_extensions)
-			return FAIL(op, ERR_MALFORMED, "the CSR asks for extensions in two attributes");
+			return FAIL(op, ERR_MALFORMED, "the %s asks for extensions in two attributes", names->what);
 		has_extensions = true;
-		TRY(read_extensions(op, values, names));
+		TRY(read_extension_request(op, values, names));
 	}
 	return OK;
 }

@@ -1,6 +1,7 @@
 /*
- * DNS names in their one canonical form. Every rule is a row of identifier.h;
- * a name that passes is never looked at as text again, only compared as bytes.
+ * Lists of identifiers, and their forms on paper and in the store. What makes a
+ * value of each kind good is in identifier_dns.c, identifier_san.c and
+ * identifier_subject.c.
  */
 #include "ca/identifier.h"
 
@@ -9,111 +10,54 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "ca/punycode.h"
 
-#define NAME_MAX_OCTETS 253 /* RFC 1035 section 2.3.4, without the root's length octet and the first label's */
-#define LABEL_MAX_OCTETS 63
+static const char *const kind_names[N_IDENTIFIER_KINDS] = {
+	[IDENTIFIER_DNS] = "dns", [IDENTIFIER_IP] = "ip", [IDENTIFIER_EMAIL] = "email",
+	[IDENTIFIER_URI] = "uri", [IDENTIFIER_C] = "c",	  [IDENTIFIER_O] = "o",
+	[IDENTIFIER_OU] = "ou",	  [IDENTIFIER_CN] = "cn", [IDENTIFIER_SERIAL_NUMBER] = "serialNumber",
+};
 
-static bool is_digit(uint8_t c)
+const char *identifier_kind_name(enum identifier_kind kind)
 {
-	return c >= '0' && c <= '9';
+	ASSERT((unsigned)kind < N_IDENTIFIER_KINDS);
+	return kind_names[kind];
 }
 
-static bool is_letter_or_digit(uint8_t c)
+static bool kind_find(const char *name, size_t n, enum identifier_kind *out)
 {
-	return (c >= 'a' && c <= 'z') || is_digit(c);
-}
-
-/* One label in lower case; `name` is for the message. */
-static result check_label(struct op *op, const char *name, struct bytes label)
-{
-	if (label.n == 0)
-		return FAIL(op, ERR_POLICY, "name \"%s\" has an empty label or a dot at an end", name);
-	if (label.n > LABEL_MAX_OCTETS)
-		return FAIL(op, ERR_POLICY, "name \"%s\" has a label of more than %d octets", name, LABEL_MAX_OCTETS);
-	for (size_t i = 0; i < label.n; i++) {
-		if (label.p[i] == '*')
-			return FAIL(op, ERR_POLICY, "name \"%s\": \"*\" may only be the whole first label", name);
-		if (!is_letter_or_digit(label.p[i]) && label.p[i] != '-')
-			return FAIL(op, ERR_POLICY,
-				    "name \"%s\" has characters other than letters, digits and hyphens; "
-				    "international names are written as A-labels (xn--…)",
-				    name);
+	for (unsigned kind = 0; kind < N_IDENTIFIER_KINDS; kind++) {
+		if (strlen(kind_names[kind]) == n && memcmp(kind_names[kind], name, n) == 0) {
+			*out = (enum identifier_kind)kind;
+			return true;
+		}
 	}
-	if (label.p[0] == '-' || label.p[label.n - 1] == '-')
-		return FAIL(op, ERR_POLICY, "name \"%s\" has a label that begins or ends with a hyphen", name);
-	/* RFC 5890 section 2.3.1: hyphens in third and fourth place are reserved, and only "xn--" is in use. */
-	bool is_reserved = label.n >= 4 && label.p[2] == '-' && label.p[3] == '-';
-	bool is_a_label = is_reserved && bytes_has_prefix(label, "xn--") &&
-			  punycode_is_valid((struct bytes){ label.p + 4, label.n - 4 });
-	if (is_reserved && !is_a_label)
-		return FAIL(op, ERR_POLICY, "name \"%s\" has \"--\" in a label that is not a valid A-label", name);
-	return OK;
+	return false;
 }
 
-/* What inet_aton or a URL parser would take for a number: "1", "0x7f". A name that ends so may be an address. */
-static bool is_numeric(const char *label)
+result identifier_make(struct op *op, enum identifier_kind kind, struct bytes text, struct identifier *out)
 {
-	bool is_hex = label[0] == '0' && label[1] == 'x';
-	const char *digits = is_hex ? "0123456789abcdef" : "0123456789";
-	const char *p = is_hex ? label + 2 : label;
-	return p[strspn(p, digits)] == '\0';
-}
-
-/* Rules about the name as a whole, `base` being what follows "*." if that is there. */
-static result check_ending(struct op *op, const char *name, const char *base)
-{
-	const char *last_dot = strrchr(base, '.');
-	if (last_dot == NULL)
-		return FAIL(op, ERR_POLICY, "name \"%s\" needs at least two labels%s", name,
-			    base == name ? "" : " behind \"*.\"");
-	const char *last = last_dot + 1;
-	if (is_numeric(last))
-		return FAIL(op, ERR_POLICY, "name \"%s\" is an IP address or ends like one, not a DNS name", name);
-	if (text_equal(last, "arpa"))
-		return FAIL(op, ERR_POLICY, "name \"%s\" is under .arpa, which names no host", name);
-	/* Joined to a path by concatenation, such a name would read as http://HOST/.well-known (R4). */
-	if (text_equal(last, "well-known"))
-		return FAIL(op, ERR_POLICY, "name \"%s\" ends in .well-known", name);
-	return OK;
-}
-
-static result check_labels(struct op *op, const char *name, const char *base)
-{
-	for (const char *label = base;;) {
-		size_t n = strcspn(label, ".");
-		TRY(check_label(op, name, (struct bytes){ (const uint8_t *)label, n }));
-		if (label[n] == '\0')
-			return OK;
-		label += n + 1;
+	switch (kind) {
+	case IDENTIFIER_DNS:
+		return identifier_dns(op, text, true, out);
+	case IDENTIFIER_IP:
+		return identifier_ip(op, text, out);
+	case IDENTIFIER_EMAIL:
+		return identifier_email(op, text, out);
+	case IDENTIFIER_URI:
+		return identifier_uri(op, text, out);
+	default:
+		return identifier_attribute(op, kind, text, out);
 	}
 }
 
-result identifier_dns(struct op *op, struct bytes text, bool may_be_wildcard, struct identifier *out)
+bool identifier_is_san(enum identifier_kind kind)
 {
-	if (text.n == 0)
-		return FAIL(op, ERR_POLICY, "the name is empty");
-	if (text.n > NAME_MAX_OCTETS)
-		return FAIL(op, ERR_POLICY, "the name has %zu octets; DNS allows %d", text.n, NAME_MAX_OCTETS);
-	if (memchr(text.p, '\0', text.n) != NULL)
-		return FAIL(op, ERR_POLICY, "the name has a NUL in it");
-	char *name = arena_text_n(op->arena, (const char *)text.p, text.n);
-	text_lower(name);
-	const char *base = name;
-	if (text_has_prefix(name, "*.")) {
-		if (!may_be_wildcard)
-			return FAIL(op, ERR_POLICY, "wildcard name \"%s\" is not allowed here", name);
-		base = name + 2;
-	}
-	TRY(check_labels(op, name, base));
-	TRY(check_ending(op, name, base));
-	*out = (struct identifier){ IDENTIFIER_DNS, name };
-	return OK;
+	return kind <= IDENTIFIER_URI;
 }
 
 bool identifier_is_wildcard(const struct identifier *identifier)
 {
-	return text_has_prefix(identifier->value, "*.");
+	return identifier->kind == IDENTIFIER_DNS && text_has_prefix(identifier->value, "*.");
 }
 
 static int compare(const void *a, const void *b)
@@ -153,6 +97,31 @@ bool identifiers_equal(const struct identifier *a, unsigned n_a, const struct id
 	return true;
 }
 
+unsigned identifiers_count_san(const struct identifier *identifiers, unsigned n)
+{
+	unsigned count = 0;
+	while (count < n && identifier_is_san(identifiers[count].kind))
+		count++;
+	return count;
+}
+
+char *identifier_print(struct arena *arena, const struct identifier *identifier)
+{
+	return arena_printf(arena, "%s:%s", identifier_kind_name(identifier->kind), identifier->value);
+}
+
+result identifier_parse_text(struct op *op, const char *text, struct identifier *out)
+{
+	size_t n = strcspn(text, ":");
+	enum identifier_kind kind;
+	if (text[n] == '\0' || !kind_find(text, n, &kind))
+		return FAIL(op, ERR_MALFORMED,
+			    "\"%.80s\" is no name: write KIND:VALUE, such as dns:a.example, ip:192.0.2.1, email:a@b.example, "
+			    "uri:urn:x:y, cn:dev-17, serialNumber:A1, o:Example, ou:Fleet, c:DE",
+			    text);
+	return identifier_make(op, kind, bytes_of_text(text + n + 1), out);
+}
+
 char *identifiers_to_json(struct op *op, const struct identifier *identifiers, unsigned n)
 {
 	struct json_writer w;
@@ -160,7 +129,7 @@ char *identifiers_to_json(struct op *op, const struct identifier *identifiers, u
 	json_write_array(&w, NULL);
 	for (unsigned i = 0; i < n; i++) {
 		json_write_object(&w, NULL);
-		json_write_text(&w, "type", "dns");
+		json_write_text(&w, "type", identifier_kind_name(identifiers[i].kind));
 		json_write_text(&w, "value", identifiers[i].value);
 		json_write_object_end(&w);
 	}
@@ -175,9 +144,10 @@ static result read_row(struct op *op, const json_t *item, struct identifier *out
 	const char *type, *value;
 	TRY(json_need_text(op, item, "type", &type));
 	TRY(json_need_text(op, item, "value", &value));
-	if (!text_equal(type, "dns"))
+	enum identifier_kind kind;
+	if (!kind_find(type, strlen(type), &kind))
 		return FAIL(op, ERR_BACKEND, "stored identifier of unknown type \"%s\"", type);
-	return identifier_dns(op, bytes_of_text(value), true, out);
+	return identifier_make(op, kind, bytes_of_text(value), out);
 }
 
 result identifiers_from_json(struct op *op, const char *json, struct identifier **out, unsigned *n)
@@ -202,6 +172,6 @@ const char *const *identifiers_to_names(struct op *op, const struct identifier *
 {
 	const char **names = arena_alloc_array(op->arena, n == 0 ? 1 : n, sizeof *names);
 	for (unsigned i = 0; i < n; i++)
-		names[i] = arena_printf(op->arena, "dns:%s", identifiers[i].value);
+		names[i] = identifier_print(op->arena, &identifiers[i]);
 	return names;
 }

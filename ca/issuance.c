@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "ca/doubts.h"
 #include "ca/lint.h"
 #include "ca/sign.h"
 #include "store/certificates.h"
@@ -24,8 +26,16 @@ struct writing {
 	bool is_serial_taken;
 };
 
+void issuance_describe_profile(struct audit_event *event, const char *profile_hash, const char *ordered_profile_hash)
+{
+	event->profile_hash = profile_hash;
+	if (ordered_profile_hash != NULL && !text_equal(ordered_profile_hash, profile_hash))
+		event->facts[0] = (struct audit_fact){ "ordered_profile_hash", ordered_profile_hash };
+}
+
 static void describe(struct op *op, const struct issuance *issuance, struct audit_event *event)
 {
+	issuance_describe_profile(event, issuance->profile_hash, issuance->ordered_profile_hash);
 	event->account = issuance->account;
 	event->ca = issuance->ca;
 	event->door = door_name(issuance->door);
@@ -34,8 +44,8 @@ static void describe(struct op *op, const struct issuance *issuance, struct audi
 	event->csr_hash = issuance->csr_hash;
 	event->config_hash = issuance->config_hash;
 	event->key = issuance->issuer_key->label;
-	event->names = identifiers_to_names(op, issuance->plan.identifiers, issuance->plan.n_identifiers);
-	event->n_names = issuance->plan.n_identifiers;
+	event->names = identifiers_to_names(op, issuance->identifiers, issuance->n_identifiers);
+	event->n_names = issuance->n_identifiers;
 }
 
 static struct bytes sha256_of(struct op *op, struct bytes bytes)
@@ -87,9 +97,10 @@ static result intend(struct op *op, struct authority *a, struct issuance *issuan
 			.serial = serial,
 			.ca = issuance->ca,
 			.profile = issuance->profile,
+			.profile_hash = issuance->profile_hash,
 			.door = door_name(issuance->door),
-			.subject = issuance->plan.common_name != NULL ? issuance->plan.common_name : "",
-			.names = identifiers_to_json(op, issuance->plan.identifiers, issuance->plan.n_identifiers),
+			.subject = tbs_plan_title(&issuance->plan),
+			.names = identifiers_to_json(op, issuance->identifiers, issuance->n_identifiers),
 			.spki_hash = sha256_of(op, issuance->plan.spki),
 			.tbs = tbs,
 			.requester = issuance->requester,
@@ -119,9 +130,10 @@ static result orphan_after(struct op *op, struct authority *a, const char *seria
 	struct op *aside = op_new();
 	aside->actor = op->actor;
 	result r = issuance_orphan(aside, a, serial, op->detail);
-	if (r.err != ERR_NONE)
-		log_error(aside, "issuance.doubt", "serial %s stays in doubt until the next recovery: %s", serial,
-			  aside->detail);
+	if (r.err != ERR_NONE) {
+		log_error(aside, "issuance.doubt", "serial %s stays in doubt until the store is back: %s", serial, aside->detail);
+		doubts_add(a->doubts, serial, op->detail);
+	}
 	op_free(&aside);
 	return cause;
 }
@@ -141,9 +153,12 @@ result issuance_run(struct op *op, struct authority *a, struct issuance *issuanc
 	w.row.issued_s = clock_now_s();
 	w.event.type = AUDIT_ISSUED;
 	w.event.certificate_hash = sha256_of(op, w.row.der);
-	r = ledger_run(op, a->ledger, write_certificate, &w);
-	if (r.err != ERR_NONE) /* not durable, not delivered; the serial must not stay usable (F7) */
+	r = ledger_settle(op, a->ledger, write_certificate, &w);
+	if (r.err != ERR_NONE) { /* not durable, not delivered; the serial must not stay usable (F7) */
+		log_error(op, "issuance.undelivered", "serial %s was signed and could not be recorded, so that nobody gets it: %s",
+			  w.row.serial, op->detail);
 		return orphan_after(op, a, w.row.serial, r);
+	}
 
 	*out = (struct issued){ .serial = w.row.serial,
 				.der = w.row.der,

@@ -13,13 +13,20 @@ struct issuance {
 	const struct token_key *issuer_key;
 	const char *ca;                     /* name of the issuing CA */
 	const char *profile;
+	const char *profile_hash;           /* profile_hash.h; NULL: it is none of the configuration's */
+	const char *ordered_profile_hash;   /* the same, when it was asked for; NULL: just now */
 	enum door door;
 	const char *requester, *account;
 	enum claim_kind claim_kind;
 	const char *claim_id;
 	struct bytes csr_hash;
 	struct bytes config_hash;
+	const struct identifier *identifiers; /* what was authorized: for the row and the log; CAs and responders have none */
+	unsigned n_identifiers;
 };
+
+/* The profile by which it was decided, and if it was another one when it was asked for, that one too (F32, V37). */
+void issuance_describe_profile(struct audit_event *event, const char *profile_hash, const char *ordered_profile_hash);
 
 /*
  * ERR_BUSY before anything was written when no signer is up. After T1 a failure

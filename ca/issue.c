@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "ca/issuance.h"
 #include "ca/key_check.h"
+#include "ca/profile_hash.h"
 #include "store/authorities.h"
 #include "store/certificates.h"
 
@@ -74,13 +75,45 @@ static const char *common_name_of(const struct config_profile *profile, const st
 		return NULL;
 	for (unsigned i = facts->n_identifiers; i-- > 0;) {
 		const char *name = facts->identifiers[i].value;
-		if (strlen(name) > 64)
+		if (facts->identifiers[i].kind != IDENTIFIER_DNS || strlen(name) > 64)
 			continue;
 		if (text_equal(name, facts->main_name))
 			return name;
 		fits = name;
 	}
 	return fits;
+}
+
+/* The subject that was authorized, or a copy of one of the DNS names. */
+static void put_names(struct op *op, const struct config_profile *profile, const struct authorization_facts *facts,
+		      struct tbs_plan *plan)
+{
+	unsigned n_san = identifiers_count_san(facts->identifiers, facts->n_identifiers);
+	const char *common_name = common_name_of(profile, facts);
+	plan->identifiers = facts->identifiers;
+	plan->n_identifiers = n_san;
+	plan->has_own_subject = profile->subject != 0;
+	plan->subject = facts->identifiers + n_san;
+	plan->n_subject = facts->n_identifiers - n_san;
+	if (common_name != NULL)
+		tbs_plan_common_name(op, common_name, plan);
+}
+
+/* Who reads logs, or looks for an issuer by its name, must not take a leaf for a CA of the house. */
+static result refuse_name_of_ca(struct op *op, struct authority *a, const struct tbs_plan *plan)
+{
+	struct bytes subject;
+	TRY(tbs_build_subject(op, plan, &subject));
+	const uint8_t *p = subject.p;
+	AUTO(X509_NAME) *name = d2i_X509_NAME(NULL, &p, (long)subject.n);
+	if (name == NULL)
+		return FAIL(op, ERR_BUG, "a subject that was built cannot be read");
+	for (unsigned i = 0; i < a->hierarchy->n; i++) {
+		const struct ca *ca = &a->hierarchy->cas[i];
+		if (X509_NAME_cmp(name, X509_get_subject_name(ca->certificate)) == 0)
+			return FAIL(op, ERR_POLICY, "the subject is that of CA %s itself; choose another", ca->name);
+	}
+	return OK;
 }
 
 static void put_addresses(struct op *op, const struct config *config, const struct ca *ca, struct tbs_plan *plan)
@@ -94,7 +127,7 @@ static void put_addresses(struct op *op, const struct config *config, const stru
 static result plan_leaf(struct op *op, struct authority *a, struct authorization *authorization, struct bytes spki,
 			struct issuance *out)
 {
-	const struct config *config = authority_config(a);
+	const struct config *config = authorization_config(authorization);
 	const struct authorization_facts *facts = authorization_read(authorization);
 	const struct config_profile *profile = authorization_profile(authorization);
 	const struct ca *ca = hierarchy_find(a->hierarchy, profile->ca);
@@ -106,15 +139,15 @@ static result plan_leaf(struct op *op, struct authority *a, struct authorization
 			  .issuer = ca,
 			  .spki = spki,
 			  .signature_key = ca->key.type,
-			  .common_name = common_name_of(profile, facts),
-			  .identifiers = facts->identifiers,
-			  .n_identifiers = facts->n_identifiers,
 			  .server_auth = profile->server_auth,
 			  .client_auth = profile->client_auth,
+			  .registrar = profile->registrar,
 			  .path_length = -1 },
 		.issuer_key = &ca->key,
 		.ca = ca->name,
 		.profile = profile->name,
+		.profile_hash = profile_hash(op->arena, profile),
+		.ordered_profile_hash = facts->ordered_profile_hash,
 		.door = facts->door,
 		.requester = facts->requester,
 		.account = facts->account,
@@ -122,16 +155,22 @@ static result plan_leaf(struct op *op, struct authority *a, struct authorization
 		.claim_id = facts->claim_id,
 		.csr_hash = facts->csr_hash,
 		.config_hash = BYTES_ARRAY(config->hash),
+		.identifiers = facts->identifiers,
+		.n_identifiers = facts->n_identifiers,
 	};
+	put_names(op, profile, facts, &out->plan);
+	TRY(refuse_name_of_ca(op, a, &out->plan));
 	put_addresses(op, config, ca, &out->plan);
 	return choose_times(op, authorization, ca, &out->plan);
 }
 
 /* A refusal at the door is evidence too; the cause is what the caller hears. */
-static result refuse(struct op *op, struct authority *a, const struct authorization_facts *facts, result cause)
+static result refuse(struct op *op, struct authority *a, const struct config *config,
+		     const struct authorization_facts *facts, result cause)
 {
 	if (cause.err != ERR_POLICY && cause.err != ERR_MALFORMED)
 		return cause;
+	const struct config_profile *profile = config_profile(config, facts->profile);
 	struct op *aside = op_new();
 	aside->actor = op->actor;
 	memcpy(aside->request_id, op->request_id, sizeof aside->request_id);
@@ -144,6 +183,8 @@ static result refuse(struct op *op, struct authority *a, const struct authorizat
 				     .names = identifiers_to_names(aside, facts->identifiers, facts->n_identifiers),
 				     .n_names = facts->n_identifiers,
 				     .outcome = op->detail };
+	if (profile != NULL)
+		issuance_describe_profile(&event, profile_hash(aside->arena, profile), facts->ordered_profile_hash);
 	if (authority_record(aside, a, &event).err != ERR_NONE)
 		log_failure(aside, "audit.refusal");
 	op_free(&aside);
@@ -153,8 +194,9 @@ static result refuse(struct op *op, struct authority *a, const struct authorizat
 result issue_authorize(struct op *op, struct authority *a, const struct authorization_facts *facts,
 		       struct authorization **out)
 {
-	result r = authorization_new(op, authority_config(a), facts, out);
-	return r.err == ERR_NONE ? r : refuse(op, a, facts, r);
+	const struct config *config = authority_config(a);
+	result r = authorization_new(op, config, facts, out);
+	return r.err == ERR_NONE ? r : refuse(op, a, config, facts, r);
 }
 
 /* RFC 8555 section 7.4.2: leaf first, each certifies the one before, no root. */
@@ -170,38 +212,65 @@ static result chain_of(struct op *op, const struct ca *ca, struct bytes der, con
 	return OK;
 }
 
+result issue_is_open(struct op *op, struct authority *a)
+{
+	return store_may_promise(op, a->store);
+}
+
 result issue(struct op *op, struct authority *a, struct authorization *authorization, struct bytes spki,
 	     struct issued *out)
 {
+	TRY(issue_is_open(op, a));
 	TRY(authorization_consume(op, authorization));
 	struct issuance issuance;
 	result r = plan_leaf(op, a, authorization, spki, &issuance);
 	if (r.err != ERR_NONE)
-		return refuse(op, a, authorization_read(authorization), r);
+		return refuse(op, a, authorization_config(authorization), authorization_read(authorization), r);
 	TRY(issuance_run(op, a, &issuance, out));
 	return chain_of(op, issuance.plan.issuer, out->der, &out->chain_pem);
 }
 
-result issue_responder(struct op *op, struct authority *a, const struct ca *ca, struct bytes spki, int64_t lifetime_s,
-		       struct issued *out)
+/* A key that speaks for its CA: internal door, for as long as asked and no longer than the CA. */
+static void plan_delegate(struct authority *a, const struct ca *ca, struct bytes spki, int64_t lifetime_s,
+			  struct issuance *out)
 {
 	int64_t now = clock_now_s();
-	struct issuance issuance = {
-		.plan = { .kind = TBS_OCSP_RESPONDER,
-			  .issuer = ca,
+	*out = (struct issuance){
+		.plan = { .issuer = ca,
 			  .spki = spki,
 			  .signature_key = ca->key.type,
-			  .common_name = arena_printf(op->arena, "OCSP responder of %s", ca->name),
 			  .path_length = -1,
 			  .not_before_s = now - 60 > ca->not_before_s ? now - 60 : ca->not_before_s,
 			  .not_after_s = now + lifetime_s < ca->not_after_s ? now + lifetime_s : ca->not_after_s },
 		.issuer_key = &ca->key,
 		.ca = ca->name,
-		.profile = "ocsp-responder",
 		.door = DOOR_INTERNAL,
 		.requester = "system",
 		.config_hash = BYTES_ARRAY(authority_config(a)->hash),
 	};
+}
+
+result issue_responder(struct op *op, struct authority *a, const struct ca *ca, struct bytes spki, int64_t lifetime_s,
+		       struct issued *out)
+{
+	struct issuance issuance;
+	plan_delegate(a, ca, spki, lifetime_s, &issuance);
+	issuance.plan.kind = TBS_OCSP_RESPONDER;
+	issuance.profile = "ocsp-responder";
+	tbs_plan_common_name(op, arena_printf(op->arena, "OCSP responder of %s", ca->name), &issuance.plan);
+	return issuance_run(op, a, &issuance, out);
+}
+
+/* It can be revoked, unlike a responder's, so it says where to ask. */
+result issue_cmc_signer(struct op *op, struct authority *a, const struct ca *ca, struct bytes spki, int64_t lifetime_s,
+			struct issued *out)
+{
+	struct issuance issuance;
+	plan_delegate(a, ca, spki, lifetime_s, &issuance);
+	issuance.plan.kind = TBS_CMC_SIGNER;
+	issuance.profile = "cmc-signer";
+	tbs_plan_common_name(op, arena_printf(op->arena, "CMC answers of %s", ca->name), &issuance.plan);
+	put_addresses(op, authority_config(a), ca, &issuance.plan);
 	return issuance_run(op, a, &issuance, out);
 }
 

@@ -25,6 +25,12 @@ struct issued {
 };
 
 /*
+ * ERR_BUSY while no certificate may be issued at all, because a failover of the
+ * database would lose it (F4). issue() asks by itself; for who would begin what it ends.
+ */
+result issue_is_open(struct op *op, struct authority *authority);
+
+/*
  * Refuses: a key that is not of the profile's types, unfit (key_check.h), one
  * of our own, or blocked (N6, N7; its account keys a protocol refuses itself);
  * lifetimes beyond the issuer (N9). A refusal is an audit entry, and no row of a
@@ -47,3 +53,6 @@ result issued_chain(struct op *op, struct authority *authority, const char *seri
 /* Certificates of the responders: internal door, TBS_OCSP_RESPONDER, valid for `lifetime_s`. */
 result issue_responder(struct op *op, struct authority *authority, const struct ca *ca, struct bytes spki,
 		       int64_t lifetime_s, struct issued *out);
+/* Likewise of those that sign CMC answers (cmc_signers.h): TBS_CMC_SIGNER. */
+result issue_cmc_signer(struct op *op, struct authority *authority, const struct ca *ca, struct bytes spki,
+			int64_t lifetime_s, struct issued *out);

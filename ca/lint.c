@@ -2,7 +2,8 @@
  * The lint of certificates: the fields of TBSCertificate (RFC 5280 section 4.1),
  * and the token that signing demands. It shares no code with the writer: fields
  * are taken apart by the DER reader, which sees encodings, and by OpenSSL, which
- * knows meanings. The extensions are in lint_extensions.c.
+ * knows meanings. The extensions are in lint_extensions.c, subject and
+ * subjectAltName in lint_names.c.
  */
 #include "ca/lint.h"
 
@@ -12,6 +13,7 @@
 #include "base/openssl_auto.h"
 #include "ca/der.h"
 #include "ca/lint_extensions.h"
+#include "ca/lint_names.h"
 #include "ca/lint_rule.h"
 
 AUTO_DEFINE(X509_ALGOR, X509_ALGOR_free);
@@ -95,42 +97,6 @@ static result check_algorithm(struct op *op, const struct tbs_plan *plan, struct
 	return lint_rule(op, parameter == expected, "C4", "RSA has NULL parameters, others none");
 }
 
-/* One attribute of the subject against the plan: absent, or once, alone in its RDN, UTF8String, 1 to 64 characters. */
-static result check_attribute(struct op *op, const X509_NAME *name, int nid, const char *expected, int *seen)
-{
-	int at = X509_NAME_get_index_by_NID(name, nid, -1);
-	TRY(lint_rule(op, (at >= 0) == (expected != NULL), "C16", "the subject has the plan's attributes"));
-	if (at < 0)
-		return OK;
-	const ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-	struct bytes text = { ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value) };
-	uint8_t *utf8 = NULL;
-	int n_utf8 = ASN1_STRING_to_UTF8(&utf8, value);
-	OPENSSL_free(utf8);
-	TRY(lint_rule(op, ASN1_STRING_type(value) == V_ASN1_UTF8STRING && n_utf8 > 0, "C16", "the subject is in UTF8String"));
-	TRY(lint_rule(op, bytes_equal_text(text, expected), "C16", "the subject is the plan's"));
-	size_t characters = 0;
-	for (size_t i = 0; i < text.n; i++)
-		characters += (text.p[i] & 0xc0) != 0x80;
-	(*seen)++;
-	return lint_rule(op, characters <= 64, "C16", "no attribute of the subject is longer than 64 characters");
-}
-
-static result check_subject(struct op *op, const struct tbs_plan *plan, struct bytes der)
-{
-	const uint8_t *p = der.p;
-	AUTO(X509_NAME) *name = d2i_X509_NAME(NULL, &p, (long)der.n);
-	int seen = 0;
-	TRY(lint_rule(op, name != NULL, "C16", "OpenSSL reads the subject"));
-	TRY(check_attribute(op, name, NID_organizationName, plan->organization, &seen));
-	TRY(check_attribute(op, name, NID_commonName, plan->common_name, &seen));
-	TRY(lint_rule(op, X509_NAME_entry_count(name) == seen, "C16", "the subject has nothing besides the plan's"));
-	for (int i = 0; i < seen; i++)
-		TRY(lint_rule(op, X509_NAME_ENTRY_set(X509_NAME_get_entry(name, i)) == i, "C16",
-			      "each RDN has one attribute"));
-	return lint_rule(op, plan->kind == TBS_LEAF || seen > 0, "C9", "only a leaf may have an empty subject");
-}
-
 /* Section 4.1.2.4: the issuer's subject byte for byte. */
 static result check_issuer(struct op *op, const struct tbs_plan *plan, const struct tbs_fields *fields)
 {
@@ -167,7 +133,7 @@ static result check(struct op *op, const struct tbs_plan *plan, struct bytes tbs
 	/* The door parsed it, and nobody has to a second time. */
 	TRY(lint_rule(op, bytes_equal(fields.spki.whole, plan->spki), "V42", "the public key is the requested one, byte for byte"));
 	TRY(check_algorithm(op, plan, fields.algorithm.whole));
-	TRY(check_subject(op, plan, fields.subject.whole));
+	TRY(lint_subject(op, plan, fields.subject.whole));
 	return lint_extensions(op, plan, fields.extensions.whole);
 }
 

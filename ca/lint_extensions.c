@@ -6,9 +6,9 @@
  */
 #include "ca/lint_extensions.h"
 
-#include "base/limits.h"
 #include "base/openssl_auto.h"
 #include "ca/der.h"
+#include "ca/lint_names.h"
 #include "ca/lint_rule.h"
 
 AUTO_DEFINE(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free);
@@ -76,7 +76,7 @@ static result check_key_usage(struct op *op, const struct subject *s)
 	return lint_rule(op, found == expected_key_usage(s->plan), "C8", "keyUsage is what this kind of certificate and key has");
 }
 
-enum { SERVER_AUTH = 1, CLIENT_AUTH = 2, OCSP_SIGN = 4 };
+enum { SERVER_AUTH = 1, CLIENT_AUTH = 2, OCSP_SIGN = 4, REGISTRAR = 8, CMC_SIGN = 16 };
 
 static unsigned purpose_of(const ASN1_OBJECT *oid)
 {
@@ -87,6 +87,10 @@ static unsigned purpose_of(const ASN1_OBJECT *oid)
 		return CLIENT_AUTH;
 	case NID_OCSP_sign:
 		return OCSP_SIGN;
+	case NID_cmcRA:
+		return REGISTRAR;
+	case NID_cmcCA:
+		return CMC_SIGN;
 	default:
 		return 0;
 	}
@@ -96,7 +100,9 @@ static unsigned expected_purposes(const struct tbs_plan *plan)
 {
 	if (plan->kind == TBS_OCSP_RESPONDER)
 		return OCSP_SIGN;
-	return (plan->server_auth ? SERVER_AUTH : 0) | (plan->client_auth ? CLIENT_AUTH : 0);
+	if (plan->kind == TBS_CMC_SIGNER)
+		return CMC_SIGN;
+	return (plan->server_auth ? SERVER_AUTH : 0) | (plan->client_auth ? CLIENT_AUTH : 0) | (plan->registrar ? REGISTRAR : 0);
 }
 
 static result check_extended_key_usage(struct op *op, const struct subject *s)
@@ -134,40 +140,9 @@ static result check_authority_key_identifier(struct op *op, const struct subject
 	return lint_rule(op, bytes_equal(identifier, s->plan->issuer->key_identifier), "C6", "the AKI is the issuer's SKI");
 }
 
-/* Lower-case LDH, "*" only as the whole first label: what identifier.c promises, looked at once more. */
-static bool is_dns_name(struct bytes name)
-{
-	struct bytes rest = name;
-	if (bytes_has_prefix(rest, "*."))
-		rest = (struct bytes){ rest.p + 2, rest.n - 2 };
-	bool was_dot = true;
-	for (size_t i = 0; i < rest.n; i++) {
-		uint8_t c = rest.p[i];
-		bool is_alphanumeric = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-		if (!is_alphanumeric && (was_dot || (c != '-' && c != '.')))
-			return false;
-		was_dot = c == '.';
-	}
-	return name.n <= 253 && rest.n > 0 && !was_dot;
-}
-
 static result check_subject_alt_name(struct op *op, const struct subject *s)
 {
-	const struct tbs_plan *plan = s->plan;
-	struct bytes in = s->value, name;
-	unsigned n = 0;
-	bool has_common_name = plan->common_name == NULL;
-	TRY(lint_rule(op, plan->n_identifiers <= LIMIT_ORDER_IDENTIFIERS, "N12", "there are not too many names"));
-	TRY(lint_rule(op, der_take(&in, DER_SEQUENCE, &in) && in.n > 0, "C9", "the SAN is a list of names"));
-	for (; in.n > 0; n++) {
-		TRY(lint_rule(op, der_take(&in, DER_CONTEXT(2), &name), "C9", "the SAN has DNS names only"));
-		TRY(lint_rule(op, n < plan->n_identifiers && bytes_equal_text(name, plan->identifiers[n].value), "V49",
-			      "the SAN has the authorized names only"));
-		TRY(lint_rule(op, is_dns_name(name), "C9", "each name is lower-case LDH"));
-		has_common_name = has_common_name || bytes_equal_text(name, plan->common_name);
-	}
-	TRY(lint_rule(op, n == plan->n_identifiers, "V49", "the SAN has all authorized names"));
-	return lint_rule(op, has_common_name, "N4", "the common name is one of the SAN's");
+	return lint_subject_alt_name(op, s->plan, s->value);
 }
 
 /* Sections 4.2.1.13 and 4.2.2.1: whoever needs TLS to check TLS goes in circles (C14). */
@@ -224,9 +199,10 @@ static bool is_end_entity(const struct tbs_plan *plan)
 	return !is_ca(plan);
 }
 
-static bool is_leaf(const struct tbs_plan *plan)
+/* A subject of its own may be all that a leaf has; without one the names are what it is for. */
+static bool has_alt_names(const struct tbs_plan *plan)
 {
-	return plan->kind == TBS_LEAF;
+	return plan->kind == TBS_LEAF && (plan->n_identifiers > 0 || !plan->has_own_subject || plan->n_subject == 0);
 }
 
 static bool is_responder(const struct tbs_plan *plan)
@@ -246,12 +222,12 @@ static bool is_none(const struct tbs_plan *plan UNUSED)
 
 static bool has_empty_subject(const struct tbs_plan *plan)
 {
-	return plan->organization == NULL && plan->common_name == NULL;
+	return plan->n_subject == 0;
 }
 
 static bool may_be_checked(const struct tbs_plan *plan)
 {
-	return plan->kind == TBS_LEAF || plan->kind == TBS_INTERMEDIATE;
+	return plan->kind == TBS_LEAF || plan->kind == TBS_INTERMEDIATE || plan->kind == TBS_CMC_SIGNER;
 }
 
 static bool has_access_url(const struct tbs_plan *plan)
@@ -277,7 +253,7 @@ static const struct rule {
 	{ NID_ext_key_usage, is_end_entity, is_none, check_extended_key_usage, "C13" },
 	{ NID_subject_key_identifier, is_any, is_none, check_subject_key_identifier, "C7" },
 	{ NID_authority_key_identifier, has_issuer, is_none, check_authority_key_identifier, "C6" },
-	{ NID_subject_alt_name, is_leaf, has_empty_subject, check_subject_alt_name, "C9" },
+	{ NID_subject_alt_name, has_alt_names, has_empty_subject, check_subject_alt_name, "C9" },
 	{ NID_info_access, has_access_url, is_none, check_authority_information_access, "C14" },
 	{ NID_crl_distribution_points, has_crl_url, is_none, check_crl_distribution_points, "C14" },
 	{ NID_id_pkix_OCSP_noCheck, is_responder, is_none, check_ocsp_nocheck, "O5" },

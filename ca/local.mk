@@ -6,30 +6,57 @@ ca_libca_a_SOURCES = \
 	ca/authority.c \
 	ca/authorization.c \
 	ca/ceremony.c \
+	ca/certs_only.c \
+	ca/certs_only.h \
+	ca/client_certificate.c \
+	ca/client_certificate.h \
+	ca/cmc_signers.c \
+	ca/cmc_signers.h \
 	ca/audit_export.c \
 	ca/issuance.c \
 	ca/crl.c \
 	ca/csr.c \
+	ca/certificate_names.c \
 	ca/csr_names.c \
 	ca/der_read.c \
 	ca/der_write.c \
+	ca/doubts.c \
+	ca/doubts.h \
 	ca/ed25519_point.c \
 	ca/hierarchy.c \
 	ca/identifier.c \
+	ca/identifier_dns.c \
+	ca/identifier_san.c \
+	ca/identifier_subject.c \
 	ca/issue.c \
 	ca/key_check.c \
+	ca/journal.c \
+	ca/journal_file.c \
 	ca/lint.c \
+	ca/login.c \
+	ca/login.h \
+	ca/name_pattern.c \
+	ca/name_pattern.h \
+	ca/name_policy.c \
 	ca/lint_extensions.c \
 	ca/lint_crl.c \
+	ca/lint_names.c \
 	ca/ocsp.c \
 	ca/ocsp_request.c \
 	ca/ocsp_signers.c \
+	ca/profile_hash.c \
 	ca/public_key.c \
 	ca/published.c \
 	ca/punycode.c \
+	ca/recovery.c \
 	ca/revoke.c \
 	ca/rsa_weakness.c \
 	ca/sign.c \
+	ca/signature_algorithm.c \
+	ca/signature_algorithm.h \
+	ca/signed_data.h \
+	ca/signed_data_read.c \
+	ca/signed_data_write.c \
 	ca/steward.c \
 	ca/tbs.c \
 	ca/tbs_extensions.c \
@@ -39,6 +66,7 @@ ca_libca_a_SOURCES = \
 	ca/ceremony.h \
 	ca/crl.h \
 	ca/csr.h \
+	ca/certificate_names.h \
 	ca/csr_names.h \
 	ca/der.h \
 	ca/ed25519_point.h \
@@ -47,13 +75,19 @@ ca_libca_a_SOURCES = \
 	ca/issuance.h \
 	ca/issue.h \
 	ca/key_check.h \
+	ca/journal.h \
+	ca/journal_file.h \
 	ca/lint.h \
+	ca/name_policy.h \
 	ca/lint_extensions.h \
+	ca/lint_names.h \
 	ca/lint_rule.h \
 	ca/ocsp.h \
+	ca/profile_hash.h \
 	ca/public_key.h \
 	ca/published.h \
 	ca/punycode.h \
+	ca/recovery.h \
 	ca/revoke.h \
 	ca/sign.h \
 	ca/steward.h \
@@ -72,8 +106,12 @@ check_PROGRAMS += \
 	tests/unit/test_der \
 	tests/unit/test_identifier \
 	tests/unit/test_key_check \
+	tests/unit/test_profile_hash \
 	tests/unit/test_lint \
 	tests/unit/test_lint_crl \
+	tests/unit/test_csr_names \
+	tests/unit/test_name_pattern \
+	tests/unit/test_names \
 	tests/unit/test_sign \
 	tests/unit/test_tbs
 tests_unit_test_csr_SOURCES = tests/unit/test_csr.c $(X509_MAKER) $(X509_TEST_COMMON)
@@ -85,6 +123,9 @@ tests_unit_test_der_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_identifier_SOURCES = tests/unit/test_identifier.c $(X509_TEST_COMMON)
 tests_unit_test_identifier_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_identifier_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_profile_hash_SOURCES = tests/unit/test_profile_hash.c $(X509_TEST_COMMON)
+tests_unit_test_profile_hash_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_profile_hash_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_key_check_SOURCES = tests/unit/test_key_check.c $(X509_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_key_check_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_key_check_LDADD = $(X509_TEST_LIBS)
@@ -94,6 +135,15 @@ tests_unit_test_lint_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_lint_crl_SOURCES = tests/unit/test_lint_crl.c $(X509_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_lint_crl_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_lint_crl_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_csr_names_SOURCES = tests/unit/test_csr_names.c $(X509_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_csr_names_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_csr_names_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_name_pattern_SOURCES = tests/unit/test_name_pattern.c $(X509_TEST_COMMON)
+tests_unit_test_name_pattern_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_name_pattern_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_names_SOURCES = tests/unit/test_names.c $(X509_TEST_COMMON)
+tests_unit_test_names_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_names_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_sign_SOURCES = tests/unit/test_sign.c $(FAKE_TOKEN) $(X509_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_sign_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_sign_LDADD = $(X509_TEST_LIBS)
@@ -122,8 +172,11 @@ tests_fuzz_fuzz_identifier_LDADD = $(CA_LIBS) $(BASE_LIBS)
 # Answers and lists: OCSP, CRLs and what is published; tests, fuzz target, benchmark.
 ca_libca_a_SOURCES += \
 	ca/crl_refresh.c \
-	ca/crl_refresh.h \
+	ca/crl_round.c \
+	ca/crl_round.h \
 	ca/crl_writer.c \
+	ca/follow.c \
+	ca/follow.h \
 	ca/ocsp_cache.c \
 	ca/ocsp_cache.h \
 	ca/ocsp_response.c \
@@ -136,6 +189,8 @@ STATUS_TEST_LIBS = $(CA_LIBS) $(STORE_LIBS) $(COURIER_LIBS) $(IPC_LIBS) $(BASE_L
 FAKE_AUTHORITY = tests/fake/fake_authority.c tests/fake/fake_authority.h tests/fake/fake_token.c tests/fake/fake_token.h
 check_PROGRAMS += \
 	tests/unit/test_crl \
+	tests/unit/test_crl_nodes \
+	tests/unit/test_follow \
 	tests/unit/test_ocsp \
 	tests/unit/test_ocsp_cache \
 	tests/unit/test_ocsp_http \
@@ -144,6 +199,15 @@ check_PROGRAMS += \
 tests_unit_test_crl_SOURCES = tests/unit/test_crl.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_crl_CFLAGS = $(STATUS_TEST_CFLAGS)
 tests_unit_test_crl_LDADD = $(STATUS_TEST_LIBS)
+tests_unit_test_crl_nodes_SOURCES = tests/unit/test_crl_nodes.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_crl_nodes_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_crl_nodes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sign_crl -Wl,--wrap=sign_checkpoint
+tests_unit_test_crl_nodes_LDADD = $(STATUS_TEST_LIBS)
+tests_unit_test_follow_SOURCES = tests/unit/test_follow.c tests/unit/ocsp_client.c tests/unit/ocsp_client.h \
+	$(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_follow_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_follow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_read
+tests_unit_test_follow_LDADD = $(STATUS_TEST_LIBS)
 tests_unit_test_ocsp_SOURCES = tests/unit/test_ocsp.c tests/unit/ocsp_client.c tests/unit/ocsp_client.h \
 	$(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_ocsp_CFLAGS = $(STATUS_TEST_CFLAGS)
@@ -184,8 +248,16 @@ tests_unit_test_steward_CFLAGS = $(STATUS_TEST_CFLAGS)
 tests_unit_test_steward_LDADD = $(STATUS_TEST_LIBS)
 tests_unit_test_issue_SOURCES = tests/unit/test_issue.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_issue_CFLAGS = $(STATUS_TEST_CFLAGS)
-tests_unit_test_issue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ledger_run
+tests_unit_test_issue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ledger_run -Wl,--wrap=ledger_settle
 tests_unit_test_issue_LDADD = $(STATUS_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_journal tests/unit/test_recovery
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_journal_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+tests_unit_test_journal_LDADD = $(STATUS_TEST_LIBS)
+tests_unit_test_recovery_SOURCES = tests/unit/test_recovery.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_recovery_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_recovery_LDADD = $(STATUS_TEST_LIBS)
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_audit_CFLAGS = $(STATUS_TEST_CFLAGS)
 tests_unit_test_audit_LDADD = $(STATUS_TEST_LIBS)

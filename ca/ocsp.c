@@ -81,7 +81,7 @@ static bool may_be_kept(const struct ocsp_request *request, bool are_all_known)
 	return request->n_ids == 1 && !request->has_nonce && are_all_known;
 }
 
-result ocsp_answer(struct op *op, struct authority *a, const struct ocsp_request *request, struct ocsp_answer **out)
+static result make_answer(struct op *op, struct authority *a, const struct ocsp_request *request, struct ocsp_answer **out)
 {
 	const struct ca *ca = request->ids[0].ca;
 	struct ocsp_cache *cache = ocsp_signers_cache(a->ocsp);
@@ -111,11 +111,33 @@ result ocsp_answer(struct op *op, struct authority *a, const struct ocsp_request
 	return OK;
 }
 
+/*
+ * With the store or the token away, what was signed before is as good as it says
+ * itself, until its nextUpdate; a nonce is left out, as RFC 9654 section 2.1 lets us (F25).
+ */
+result ocsp_answer(struct op *op, struct authority *a, const struct ocsp_request *request, struct ocsp_answer **out)
+{
+	result r = make_answer(op, a, request, out);
+	if ((r.err != ERR_BUSY && r.err != ERR_BACKEND) || request->n_ids != 1)
+		return r;
+	*out = ocsp_cache_find_valid(ocsp_signers_cache(a->ocsp), &request->ids[0], clock_now_s());
+	if (*out == NULL)
+		return r;
+	op_clear_failure(op);
+	return OK;
+}
+
 struct ocsp_answer *ocsp_cached(struct authority *a, const struct ocsp_request *request)
 {
 	if (request->n_ids != 1 || request->has_nonce || a->ocsp == NULL)
 		return NULL;
 	return ocsp_cache_find(ocsp_signers_cache(a->ocsp), &request->ids[0], clock_now_s());
+}
+
+void ocsp_forget_all(struct authority *a)
+{
+	if (a->ocsp != NULL)
+		ocsp_cache_clear(ocsp_signers_cache(a->ocsp));
 }
 
 void ocsp_forget(struct authority *a, const char *serial)

@@ -61,3 +61,4 @@ result ocsp_answer(struct op *op, struct authority *authority, const struct ocsp
 		   struct ocsp_answer **out);
 /* Drops what is kept for a serial (hex). */
 void ocsp_forget(struct authority *authority, const char *serial);
+void ocsp_forget_all(struct authority *authority);

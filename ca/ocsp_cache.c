@@ -170,14 +170,15 @@ static struct entry **find_cert_id(const struct ocsp_cache *cache, const struct 
 	return at;
 }
 
-struct ocsp_answer *ocsp_cache_find(struct ocsp_cache *cache, const struct ocsp_cert_id *id, int64_t now_s)
+static struct ocsp_answer *find(struct ocsp_cache *cache, const struct ocsp_cert_id *id, int64_t now_s, bool must_be_fresh)
 {
 	uint64_t hash = hash_serial(id->serial);
 	struct shard *shard = lock_shard(cache, hash);
 	struct ocsp_answer *answer = NULL;
 	struct entry *entry = *find_cert_id(cache, shard, hash, id->der);
 	/* An answer of the future means that the clock went back: sign anew (O6). */
-	if (entry != NULL && now_s < entry->answer->fresh_until_s && now_s >= entry->answer->this_update_s) {
+	if (entry != NULL && now_s >= entry->answer->this_update_s &&
+	    now_s < (must_be_fresh ? entry->answer->fresh_until_s : entry->answer->next_update_s)) {
 		answer = entry->answer;
 		ocsp_answer_pin(answer);
 		TAILQ_REMOVE(&shard->by_use, entry, by_use);
@@ -185,6 +186,16 @@ struct ocsp_answer *ocsp_cache_find(struct ocsp_cache *cache, const struct ocsp_
 	}
 	pthread_mutex_unlock(&shard->mutex);
 	return answer;
+}
+
+struct ocsp_answer *ocsp_cache_find(struct ocsp_cache *cache, const struct ocsp_cert_id *id, int64_t now_s)
+{
+	return find(cache, id, now_s, true);
+}
+
+struct ocsp_answer *ocsp_cache_find_valid(struct ocsp_cache *cache, const struct ocsp_cert_id *id, int64_t now_s)
+{
+	return find(cache, id, now_s, false);
 }
 
 uint64_t ocsp_cache_generation(struct ocsp_cache *cache, struct bytes serial)
@@ -246,6 +257,18 @@ void ocsp_cache_forget(struct ocsp_cache *cache, struct bytes serial)
 			at = &(*at)->next;
 	}
 	pthread_mutex_unlock(&shard->mutex);
+}
+
+void ocsp_cache_clear(struct ocsp_cache *cache)
+{
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct shard *shard = &cache->shards[i];
+		ASSERT(pthread_mutex_lock(&shard->mutex) == 0);
+		shard->generation++;
+		while (!TAILQ_EMPTY(&shard->by_use))
+			evict_oldest(cache, shard);
+		pthread_mutex_unlock(&shard->mutex);
+	}
 }
 
 uint64_t ocsp_cache_used(struct ocsp_cache *cache)

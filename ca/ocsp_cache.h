@@ -20,6 +20,8 @@ void ocsp_answer_pin(struct ocsp_answer *answer);
 
 /* Pinned, and fresh at `now_s`; otherwise NULL. */
 struct ocsp_answer *ocsp_cache_find(struct ocsp_cache *cache, const struct ocsp_cert_id *id, int64_t now_s);
+/* The same, and it need not be fresh: before its nextUpdate is enough where no new one can be had (F25). */
+struct ocsp_answer *ocsp_cache_find_valid(struct ocsp_cache *cache, const struct ocsp_cert_id *id, int64_t now_s);
 
 /*
  * The race with a revocation: take the generation, then read the store, then
@@ -31,6 +33,7 @@ uint64_t ocsp_cache_generation(struct ocsp_cache *cache, struct bytes serial);
 void ocsp_cache_put(struct ocsp_cache *cache, const struct ocsp_cert_id *id, uint64_t generation,
 		    struct ocsp_answer *answer);
 void ocsp_cache_forget(struct ocsp_cache *cache, struct bytes serial);
+void ocsp_cache_clear(struct ocsp_cache *cache); /* the same for all serials */
 
 /* Bytes held now, all shards. */
 uint64_t ocsp_cache_used(struct ocsp_cache *cache);

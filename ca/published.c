@@ -117,11 +117,13 @@ void published_put(struct published *published, const char *path, const struct p
 	struct object *old = NULL;
 	ASSERT(pthread_rwlock_wrlock(&published->lock) == 0);
 	struct entry *entry = entry_find(published, bytes_of_text(path));
-	if (entry != NULL) {
+	if (entry == NULL) {
+		entry_add(published, path, fresh);
+	} else if (entry->object->face.number > fresh->face.number) { /* a thread that was slow */
+		old = fresh;
+	} else {
 		old = entry->object;
 		entry->object = fresh;
-	} else {
-		entry_add(published, path, fresh);
 	}
 	pthread_rwlock_unlock(&published->lock);
 	published_unpin(old);

@@ -11,6 +11,7 @@ struct published;
 struct published_object {
 	struct bytes content;
 	const char *content_type;
+	uint64_t number;   /* of a CRL; 0: has none */
 	int64_t modified_s;
 	int64_t expires_s; /* 0: does not */
 	char etag[2 * SHA256_SIZE + 3]; /* quoted SHA-256 hex; published_put makes it */
@@ -18,7 +19,7 @@ struct published_object {
 
 struct published *published_new(void);
 void published_free(struct published **published);
-/* Copies; replaces what stood at `path` ("/crl/issuing.crl") at once for all readers. */
+/* Copies; replaces what stood at `path` ("/crl/issuing.crl") at once for all readers, unless that has a higher number. */
 void published_put(struct published *published, const char *path, const struct published_object *object);
 /* Pinned; NULL: nothing there. Never blocks for long. Any thread. */
 const struct published_object *published_pin(struct published *published, struct bytes path);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ca/crl.h"
+#include "ca/journal.h"
 #include "ca/ocsp.h"
 
 struct revoking {
@@ -69,8 +70,8 @@ result certificate_revoke(struct op *op, struct authority *a, const char *serial
 	struct revoking revoking = { .serial = serial, .reason = reason, .may_block_key = may_block_key, .out = out };
 	TRY(ledger_run(op, a->ledger, write_revocation, &revoking));
 	ocsp_forget(a, out->serial);
-
-	return OK;
+	return op_explain(op, journal_write_own(op, a), "serial %s is revoked, but that is not yet safe from a loss of the store",
+			  out->serial);
 }
 
 void revocation_announce(struct op *op, struct authority *a, const struct revocation *revocation)

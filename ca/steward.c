@@ -14,7 +14,9 @@
 #include "base/text.h"
 #include "ca/audit.h"
 #include "ca/crl.h"
+#include "ca/doubts.h"
 #include "ca/issue.h"
+#include "ca/journal.h"
 #include "ca/ocsp.h"
 
 #define STEWARD_TASKS 16
@@ -110,17 +112,24 @@ void steward_poke(struct steward *steward, const char *name)
 	pthread_mutex_unlock(&steward->mutex);
 }
 
+void steward_stop(struct steward *steward)
+{
+	if (steward == NULL || !steward->is_started)
+		return;
+	pthread_mutex_lock(&steward->mutex);
+	steward->is_stopping = true;
+	pthread_cond_signal(&steward->changed);
+	pthread_mutex_unlock(&steward->mutex);
+	pthread_join(steward->thread, NULL);
+	steward->is_started = false;
+}
+
 void steward_free(struct steward **steward)
 {
 	struct steward *s = *steward;
 	if (s == NULL)
 		return;
-	pthread_mutex_lock(&s->mutex);
-	s->is_stopping = true;
-	pthread_cond_signal(&s->changed);
-	pthread_mutex_unlock(&s->mutex);
-	if (s->is_started)
-		pthread_join(s->thread, NULL);
+	steward_stop(s);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->mutex);
 	free(s);
@@ -143,6 +152,12 @@ static result task_checkpoint(struct op *op, void *arg)
 	return audit_checkpoint(op, arg, false, &text);
 }
 
+/* What others recorded, or what could not be written when it was recorded. */
+static result task_journal(struct op *op, void *arg)
+{
+	return journal_write(op, arg, JOURNAL_ALL);
+}
+
 /* A sign of life; and when another node took this one for dead, a new beginning. */
 static result task_alive(struct op *op, void *arg)
 {
@@ -160,10 +175,21 @@ static result task_alive(struct op *op, void *arg)
 	return issue_recover(op, a, false, &n);
 }
 
+static result task_doubts(struct op *op, void *arg)
+{
+	return doubts_end(op, arg);
+}
+
 static result task_recover(struct op *op, void *arg)
 {
 	unsigned n;
 	return issue_recover(op, arg, false, &n);
+}
+
+static result task_failover(struct op *op, void *arg)
+{
+	struct authority *a = arg;
+	return store_look_at_failover(op, a->store);
 }
 
 void steward_add_ca(struct steward *steward, struct authority *authority)
@@ -172,8 +198,11 @@ void steward_add_ca(struct steward *steward, struct authority *authority)
 		{ "crl", 10, 10, task_crl, authority },
 		{ "responders", 10, 10, task_responders, authority },
 		{ "checkpoint", 5, 30, task_checkpoint, authority },
+		{ "journal", 10, 10, task_journal, authority },
 		{ "alive", 10, 10, task_alive, authority },
+		{ "doubts", 5, 5, task_doubts, authority },
 		{ "recover", 60, 60, task_recover, authority },
+		{ "failover", 10, 10, task_failover, authority },
 	};
 	for (unsigned i = 0; i < sizeof tasks / sizeof tasks[0]; i++)
 		steward_add(steward, &tasks[i]);

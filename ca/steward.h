@@ -1,6 +1,6 @@
 /*
  * The clock of the house: CRL rounds, responder renewal, the server's own
- * certificate, checkpoints, recovery, expiry of ACME objects. Work is found in
+ * certificate, checkpoints, recovery, clean-up of ACME objects. Work is found in
  * rows, so that a node that dies leaves nothing behind that another does not see.
  */
 #pragma once
@@ -22,7 +22,9 @@ void steward_add(struct steward *steward, const struct steward_task *task);
 void steward_start(struct steward *steward);
 /* Runs the named task now, besides its schedule ("crl"). */
 void steward_poke(struct steward *steward, const char *name);
-void steward_free(struct steward **steward); /* waits for the task under way */
+/* Waits for the task under way; none is begun after it. Poking stays harmless until the steward is freed. */
+void steward_stop(struct steward *steward);
+void steward_free(struct steward **steward); /* stops it first */
 
 /* The tasks of the CA floor. */
 void steward_add_ca(struct steward *steward, struct authority *authority);

@@ -12,8 +12,6 @@
 #include "ca/der.h"
 #include "ca/tbs_extensions.h"
 
-#define NAME_MAX_CHARACTERS 64 /* RFC 5280 appendix A: ub-common-name, ub-organization-name (C16) */
-
 void serial_draw(struct serial *serial)
 {
 	random_bytes(serial->b, sizeof serial->b);
@@ -47,55 +45,59 @@ struct bytes tbs_signature_algorithm(enum key_type signature_key)
 	return BYTES_NONE;
 }
 
-/* Code points of UTF-8 text, or SIZE_MAX when it is not UTF-8 (RFC 3629) or has control characters. */
-static size_t count_characters(const char *text)
+void tbs_plan_common_name(struct op *op, const char *common_name, struct tbs_plan *plan)
 {
-	size_t n = 0;
-	for (const uint8_t *p = (const uint8_t *)text; *p != '\0'; n++) {
-		unsigned long c = *p;
-		unsigned more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
-		static const unsigned long least[] = { 0x20, 0xa0, 0x800, 0x10000 };
-		if (more > 3)
-			return SIZE_MAX;
-		c &= more == 0 ? 0x7f : 0x3fu >> more;
-		for (unsigned i = 1; i <= more; i++) {
-			if ((p[i] & 0xc0) != 0x80)
-				return SIZE_MAX;
-			c = c << 6 | (p[i] & 0x3f);
-		}
-		if (c < least[more] || c == 0x7f || (c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff)
-			return SIZE_MAX;
-		p += 1 + more;
-	}
-	return n;
+	struct identifier *subject = arena_alloc(op->arena, sizeof *subject);
+	*subject = (struct identifier){ IDENTIFIER_CN, common_name };
+	plan->subject = subject;
+	plan->n_subject = 1;
 }
 
-/* One RDN with one attribute: SET { SEQUENCE { type, UTF8String } }. */
-static result put_rdn(struct op *op, struct buf *out, struct bytes type, const char *value)
+const char *tbs_plan_title(const struct tbs_plan *plan)
 {
-	size_t characters = count_characters(value);
-	if (characters == 0 || characters > NAME_MAX_CHARACTERS)
-		return FAIL(op, ERR_POLICY, "\"%s\" cannot stand in a certificate's subject: 1 to %d characters of UTF-8 can",
-			    value, NAME_MAX_CHARACTERS);
+	return plan->n_subject == 0 ? "" : plan->subject[plan->n_subject - 1].value;
+}
+
+/*
+ * One RDN with one attribute: SET { SEQUENCE { type, value } }. X.520 has serial
+ * numbers and countries in PrintableString, the rest is UTF8String (C16).
+ */
+static result put_rdn(struct op *op, struct buf *out, const struct identifier *attribute)
+{
+	static const struct {
+		struct bytes oid;
+		uint8_t tag;
+	} types[N_IDENTIFIER_KINDS] = {
+		[IDENTIFIER_C] = { BYTES_LITERAL("\x55\x04\x06"), DER_PRINTABLE_STRING },
+		[IDENTIFIER_O] = { BYTES_LITERAL("\x55\x04\x0a"), DER_UTF8_STRING },
+		[IDENTIFIER_OU] = { BYTES_LITERAL("\x55\x04\x0b"), DER_UTF8_STRING },
+		[IDENTIFIER_SERIAL_NUMBER] = { BYTES_LITERAL("\x55\x04\x05"), DER_PRINTABLE_STRING },
+		[IDENTIFIER_CN] = { BYTES_LITERAL("\x55\x04\x03"), DER_UTF8_STRING },
+	};
+	struct identifier canonical;
+	if (identifier_is_san(attribute->kind))
+		return FAIL(op, ERR_BUG, "%s is no attribute of a subject", identifier_kind_name(attribute->kind));
+	TRY(identifier_attribute(op, attribute->kind, bytes_of_text(attribute->value), &canonical));
+	if (!identifier_equal(attribute, &canonical))
+		return FAIL(op, ERR_POLICY, "\"%s\" cannot stand in a certificate's subject: it is not in its canonical form",
+			    attribute->value);
 	size_t set = der_open(out, DER_SET);
-	size_t attribute = der_open(out, DER_SEQUENCE);
-	der_put(out, DER_OID, type);
-	der_put(out, DER_UTF8_STRING, bytes_of_text(value));
-	der_close(out, attribute);
+	size_t pair = der_open(out, DER_SEQUENCE);
+	der_put(out, DER_OID, types[attribute->kind].oid);
+	der_put(out, types[attribute->kind].tag, bytes_of_text(attribute->value));
+	der_close(out, pair);
 	der_close(out, set);
 	return OK;
 }
 
 /* RFC 5280 section 4.1.2.6. Empty for a leaf that has its names in the SAN only. */
-static result build_subject(struct op *op, const struct tbs_plan *plan, struct bytes *out)
+result tbs_build_subject(struct op *op, const struct tbs_plan *plan, struct bytes *out)
 {
 	struct buf buf;
 	buf_init(&buf, op->arena, 128);
 	size_t name = der_open(&buf, DER_SEQUENCE);
-	if (plan->organization != NULL)
-		TRY(put_rdn(op, &buf, BYTES_LITERAL("\x55\x04\x0a"), plan->organization));
-	if (plan->common_name != NULL)
-		TRY(put_rdn(op, &buf, BYTES_LITERAL("\x55\x04\x03"), plan->common_name));
+	for (unsigned i = 0; i < plan->n_subject; i++)
+		TRY(put_rdn(op, &buf, &plan->subject[i]));
 	der_close(&buf, name);
 	*out = buf_as_bytes(&buf);
 	return OK;
@@ -104,11 +106,12 @@ static result build_subject(struct op *op, const struct tbs_plan *plan, struct b
 static result check_plan(struct op *op, const struct tbs_plan *plan)
 {
 	bool is_ca = plan->kind == TBS_ROOT || plan->kind == TBS_INTERMEDIATE;
-	bool has_subject = plan->organization != NULL || plan->common_name != NULL;
 	if ((plan->issuer == NULL) != (plan->kind == TBS_ROOT))
 		return FAIL(op, ERR_BUG, "a root, and nothing else, has no issuer");
-	if (is_ca && !has_subject)
+	if (is_ca && plan->n_subject == 0)
 		return FAIL(op, ERR_POLICY, "a CA certificate needs an organization or a common name");
+	if (plan->kind == TBS_LEAF && plan->n_subject == 0 && plan->n_identifiers == 0)
+		return FAIL(op, ERR_POLICY, "a leaf needs at least one name");
 	if (plan->not_after_s <= plan->not_before_s)
 		return FAIL(op, ERR_POLICY, "the certificate would end before it begins");
 	/* 1950-01-01T00:00:00Z and 9999-12-31T23:59:59Z: what RFC 5280 section 4.1.2.5 can say (N10). */
@@ -123,7 +126,7 @@ result tbs_build(struct op *op, const struct tbs_plan *plan, struct bytes *out)
 	struct bytes subject;
 	struct buf buf;
 	TRY(check_plan(op, plan));
-	TRY(build_subject(op, plan, &subject));
+	TRY(tbs_build_subject(op, plan, &subject));
 	buf_init(&buf, op->arena, 1024);
 	size_t tbs = der_open(&buf, DER_SEQUENCE);
 	size_t version = der_open(&buf, DER_CONTEXT_CONSTRUCTED(0));

@@ -66,19 +66,24 @@ static result put_key_usage(struct op *op UNUSED, struct buf *out, const struct 
 	return OK;
 }
 
-/* Section 4.2.1.12. An OCSP signer has that purpose alone (C13, O5). */
+/* Section 4.2.1.12. An OCSP signer has that purpose alone (C13, O5), and so has a signer of CMC answers: RFC 6402 section 2.10. */
 static result put_extended_key_usage(struct op *op, struct buf *out, const struct tbs_plan *plan)
 {
-	bool is_responder = plan->kind == TBS_OCSP_RESPONDER;
-	if (!is_responder && !plan->server_auth && !plan->client_auth)
-		return FAIL(op, ERR_POLICY, "a leaf needs a purpose: server_auth, client_auth or both");
+	bool is_responder = plan->kind == TBS_OCSP_RESPONDER, is_cmc_signer = plan->kind == TBS_CMC_SIGNER;
+	bool is_leaf = !is_responder && !is_cmc_signer;
+	if (is_leaf && !plan->server_auth && !plan->client_auth && !plan->registrar)
+		return FAIL(op, ERR_POLICY, "a leaf needs a purpose: server_auth, client_auth or registrar");
 	size_t sequence = der_open(out, DER_SEQUENCE);
 	if (is_responder)
 		der_put(out, DER_OID, BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x03\x09"));
-	if (!is_responder && plan->server_auth)
+	if (is_cmc_signer)
+		der_put(out, DER_OID, BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x03\x1b"));
+	if (is_leaf && plan->server_auth)
 		der_put(out, DER_OID, BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x03\x01"));
-	if (!is_responder && plan->client_auth)
+	if (is_leaf && plan->client_auth)
 		der_put(out, DER_OID, BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x03\x02"));
+	if (is_leaf && plan->registrar) /* id-kp-cmcRA, RFC 6402 section 2.10 */
+		der_put(out, DER_OID, BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x03\x1c"));
 	der_close(out, sequence);
 	return OK;
 }
@@ -117,19 +122,35 @@ static result put_authority_key_identifier(struct op *op UNUSED, struct buf *out
 /* Section 4.2.1.6, from the plan's identifiers. */
 static result put_subject_alt_name(struct op *op, struct buf *out, const struct tbs_plan *plan)
 {
-	if (plan->n_identifiers == 0)
-		return FAIL(op, ERR_POLICY, "a leaf needs at least one name");
+	static const uint8_t tags[N_IDENTIFIER_KINDS] = { [IDENTIFIER_EMAIL] = DER_CONTEXT(1),
+							  [IDENTIFIER_DNS] = DER_CONTEXT(2),
+							  [IDENTIFIER_URI] = DER_CONTEXT(6),
+							  [IDENTIFIER_IP] = DER_CONTEXT(7) };
 	size_t sequence = der_open(out, DER_SEQUENCE);
-	for (unsigned i = 0; i < plan->n_identifiers; i++)
-		der_put(out, DER_CONTEXT(2), bytes_of_text(plan->identifiers[i].value));
+	for (unsigned i = 0; i < plan->n_identifiers; i++) {
+		const struct identifier *name = &plan->identifiers[i];
+		uint8_t octets[IP_MAX_OCTETS];
+		struct bytes value = bytes_of_text(name->value);
+		if (!identifier_is_san(name->kind))
+			return FAIL(op, ERR_BUG, "%s is no subjectAltName", identifier_kind_name(name->kind));
+		if (name->kind == IDENTIFIER_IP)
+			value = (struct bytes){ octets, identifier_ip_octets(name, octets) };
+		der_put(out, tags[name->kind], value);
+	}
 	der_close(out, sequence);
 	return OK;
+}
+
+/* A subject of its own may be all that a leaf has. */
+static bool has_alt_names(const struct tbs_plan *plan)
+{
+	return plan->n_identifiers > 0;
 }
 
 /* Section 4.2.1.6: critical when it is all that names the subject (C9). */
 static bool is_subject_empty(const struct tbs_plan *plan)
 {
-	return plan->organization == NULL && plan->common_name == NULL;
+	return plan->n_subject == 0;
 }
 
 static void put_access_description(struct buf *out, struct bytes method, const char *url)
@@ -189,7 +210,7 @@ static result put_ocsp_nocheck(struct op *op UNUSED, struct buf *out, const stru
 #define EXTENDED_KEY_USAGE { BYTES_LITERAL("\x55\x1d\x25"), never, always, put_extended_key_usage }
 #define SUBJECT_KEY_IDENTIFIER { BYTES_LITERAL("\x55\x1d\x0e"), never, always, put_subject_key_identifier }
 #define AUTHORITY_KEY_IDENTIFIER { BYTES_LITERAL("\x55\x1d\x23"), never, always, put_authority_key_identifier }
-#define SUBJECT_ALT_NAME { BYTES_LITERAL("\x55\x1d\x11"), is_subject_empty, always, put_subject_alt_name }
+#define SUBJECT_ALT_NAME { BYTES_LITERAL("\x55\x1d\x11"), is_subject_empty, has_alt_names, put_subject_alt_name }
 #define AUTHORITY_INFORMATION_ACCESS \
 	{ BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x01\x01"), never, has_access, put_authority_information_access }
 #define CRL_DISTRIBUTION_POINTS { BYTES_LITERAL("\x55\x1d\x1f"), never, has_crl, put_crl_distribution_points }
@@ -206,6 +227,8 @@ static const struct extension extensions[][9] = {
 	/* Neither AIA nor CDP: with nocheck nobody is to ask about it, and its life is short (O5). */
 	[TBS_OCSP_RESPONDER] = { KEY_USAGE, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER,
 				 AUTHORITY_KEY_IDENTIFIER, OCSP_NOCHECK, END },
+	[TBS_CMC_SIGNER] = { KEY_USAGE, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER,
+			     AUTHORITY_KEY_IDENTIFIER, AUTHORITY_INFORMATION_ACCESS, CRL_DISTRIBUTION_POINTS, END },
 };
 
 static result put_extension(struct op *op, struct buf *out, const struct extension *extension, const struct tbs_plan *plan)

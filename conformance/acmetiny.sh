@@ -9,7 +9,7 @@ export SSL_CERT_FILE=$TLSCA
 mkdir -p www/.well-known/acme-challenge
 python3 -m http.server -d www -b 127.0.0.1 "$ACME_HTTP" >www.log 2>&1 &
 pids+=($!)
-wait_for 5 curl -s "http://127.0.0.1:$ACME_HTTP/"
+wait_for 60 curl -s "http://127.0.0.1:$ACME_HTTP/"
 # Without its own look at the file: the names resolve for the server only.
 client() { # ACCOUNT-KEY CSR: the chain on standard output
 	acme-tiny --account-key "$1" --csr "$2" --acme-dir www/.well-known/acme-challenge --directory-url "$DIR_URL" \

@@ -17,7 +17,7 @@ END
 mkdir dehydrated
 python3 -m http.server -d www -b 127.0.0.1 "$ACME_HTTP" >www.log 2>&1 &
 pids+=($!)
-wait_for 5 curl -s "http://127.0.0.1:$ACME_HTTP/"
+wait_for 60 curl -s "http://127.0.0.1:$ACME_HTTP/"
 client() { dehydrated -f "$T/config" "$@"; }
 pem_of() { echo "$T/dehydrated/certs/$1/$2.pem"; }
 

@@ -2,6 +2,7 @@
 # The front against raw sockets: smuggling, limits, Host rules, path variants of
 # what a listener does not offer, slow clients, random bytes, OCSP junk
 # (A1; H1-H6; V12, V33; O2, O8, O10, O17).
+# stores: sqlite (nearly all of it ends before a store is asked)
 . "$CHANCERY_TOP/conformance/lib.sh" || exit 1
 setup
 cd "$T" || exit 1

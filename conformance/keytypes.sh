@@ -10,7 +10,8 @@ start_dns
 # One CA of a kind, from init to a verified OCSP answer, in a folder of its own.
 try_kind() {
 	local kind=$1 where=$2 algorithm=$3
-	CA=$T/ca-$kind
+	CA=$T/ca-$kind STORE=
+	make_store
 	check "$kind: init with responder keys in $where" init_ca --key-type "$kind" --ocsp-key "$where"
 	start_server || { not_ok "$kind: the server starts" "$(tail -n 20 "$T/server.log")"; return; }
 	"$CHANCERY" cert issue --dir "$CA" --csr "$T/leaf.csr" >"$T/leaf-$kind.pem" 2>"$T/issue.log"
@@ -30,7 +31,8 @@ try_kind() {
 try_kind P-384 token ecdsa-with-SHA384
 try_kind RSA-3072 memory sha256WithRSAEncryption
 try_kind RSA-4096 token sha256WithRSAEncryption
-CA=$T/ca-wrong
+CA=$T/ca-wrong STORE=
+make_store
 check_fails "RSA-2048 is no key for a CA" init_ca --key-type RSA-2048
 check_fails "Ed25519 is no key for a CA" init_ca --key-type Ed25519
 done_testing

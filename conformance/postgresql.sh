@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A store on PostgreSQL with the two roles of docs/postgresql.md: the owner makes
 # the tables, the server issues, and cannot change history (P4, V27).
+# stores: postgresql (on SQLite there are no roles)
 [ -n "${CHANCERY_TEST_STORE:-}" ] || exec "$CHANCERY_TOP/tests/tools/with_postgres" bash "$0" "$@"
 . "$CHANCERY_TOP/conformance/lib.sh" || exit 1
 
@@ -68,6 +69,7 @@ check_says "the owner is refused by the triggers" 'DELETE of audit_entry is forb
 check "the log proves all of it" "$CHANCERY" audit verify --dir "$CA"
 "$CHANCERY" doctor --dir "$CA" >"$T/doctor.log" 2>&1
 stop_server
+check "it may accept a restored store" "$CHANCERY" restore --accept --yes --dir "$CA"
 check_fails "the password is in no log (V14)" grep -l geheim7 "$T"/*.log
 STORE=
 unset PGUSER

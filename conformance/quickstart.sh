@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./quickstart as a newcomer runs it: a CA, a certificate that certbot got, a second run that reuses both, Ctrl-C.
 # builds: plain
+# stores: sqlite (which is what it sets up)
 . "$CHANCERY_TOP/conformance/lib.sh"
 
 export CHANCERY_DEMO=$T/demo CHANCERY_BUILD=${CHANCERY%/*}

@@ -147,7 +147,8 @@ check_says "OCSP: revoked, by POST" "bad.pem: revoked" ask -cert bad.pem
 check_says "with its reason" "Reason: keyCompromise" ask -cert bad.pem
 check_says "and under SHA-256" "bad.pem: revoked" ask -sha256 -cert bad.pem
 check "the neighbour stays good" is_good -cert good.pem
-check "the CRL's number is one higher" test "$(crl_number issuing)" -eq $((number + 1))
+# Higher, and by how much is nobody's business: the steward may come in the same moment and make one as well.
+check "the CRL's number is higher" test "$(crl_number issuing)" -gt "$number"
 check "the new CRL is out" fetch_crls
 check_says "it names the certificate" "$(serial_of bad.pem | tr a-f A-F)" openssl crl -in issuing.crl.pem -noout -text
 check_says "with its reason" "Key Compromise" openssl crl -in issuing.crl.pem -noout -text
@@ -175,16 +176,19 @@ crl_time() {
 }
 same_time() { [ -n "$(ocsp_time "$1")" ] && [ "$(ocsp_time "$1")" = "$(crl_time "$1")" ]; }
 check "OCSP and CRL agree on the moment" same_time bad
+number=$(crl_number issuing)
 check "revoke without a reason" revoke_cert later.pem unspecified
-check "one CRL later" test "$(crl_number issuing)" -eq $((number + 2))
+check "another CRL is out" test "$(crl_number issuing)" -gt "$number"
 fetch_crls
 check "OCSP and CRL agree on the moment" same_time later
 check "no reason in the CRL entry" sh -c \
 	"test \$(openssl crl -in issuing.crl.pem -noout -text | grep -c 'CRL Reason Code') -eq 1"
 check "no reason in the OCSP answer" sh -c \
 	"! openssl ocsp -issuer issuing.pem -CAfile roots.pem -url $ocsp -cert later.pem 2>&1 | grep -q Reason"
-check_says "a CRL on demand has the next number" "^number +$((number + 3))$" "$CHANCERY" crl publish --dir "$CA"
-check "and is served at once" test "$(crl_number issuing)" -eq $((number + 3))
+number=$(crl_number issuing)
+made=$("$CHANCERY" crl publish --dir "$CA" | sed -n 's/^number  *//p')
+check "a CRL on demand has a number of its own" test "$made" -gt "$number"
+check "and is served at once" test "$(crl_number issuing)" -ge "$made"
 
 # Caches (L12).
 curl -fsS -D heads.txt -o issuing.crl "$url/crl/issuing.crl"

@@ -20,7 +20,7 @@ export UACME_CHALLENGE_PATH=$T/www/.well-known/acme-challenge
 mkdir -p "$UACME_CHALLENGE_PATH"
 python3 -m http.server -d www -b 127.0.0.1 "$ACME_HTTP" >www.log 2>&1 &
 pids+=($!)
-wait_for 5 curl -s "http://127.0.0.1:$ACME_HTTP/"
+wait_for 60 curl -s "http://127.0.0.1:$ACME_HTTP/"
 client() { # ACCOUNT OPTION…: its files are in ./ACCOUNT; uacme's own hook puts the answers into place
 	local account=$1
 	shift

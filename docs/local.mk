@@ -4,15 +4,18 @@ dist_doc_DATA += docs/chancery.service docs/configuration.md docs/operators.md
 EXTRA_DIST += \
 	docs/architecture.md \
 	docs/benchmarks.md \
+	docs/haproxy.cfg \
 	docs/postgresql.md \
 	docs/postgresql-grants.sql \
 	docs/postgresql-once.sql \
 	docs/store.md \
+	docs/store-plans.md \
 	docs/decisions/0001-own-http-gate.md \
-	docs/decisions/0002-nonces-in-memory.md \
+	docs/decisions/0002-nonces.md \
 	docs/decisions/0003-doubt-orphans.md \
 	docs/decisions/0004-typed-audit-entries.md \
 	docs/decisions/0005-operators-by-socket.md \
 	docs/decisions/0006-keys-in-memory.md \
 	docs/decisions/0007-pipelined-channels.md \
-	docs/decisions/0008-libyaml-beside-libcyaml.md
+	docs/decisions/0008-libyaml-beside-libcyaml.md \
+	docs/decisions/0009-changed-profiles.md

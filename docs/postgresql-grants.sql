@@ -26,6 +26,11 @@ GRANT INSERT, UPDATE (status, thumbprint, validated_s, error, attempts, due_s), 
 
 GRANT INSERT, DELETE ON acme_nonce_key, acme_nonce TO chancery;
 
+-- Enrollment by EST
+GRANT INSERT, UPDATE (status, csr, decided_by, reason, serial, changed_s), DELETE ON enrollment TO chancery;
+GRANT INSERT, UPDATE (verifier, digest_ha1, is_enabled, failures, locked_until_s) ON enrollment_user TO chancery;
+GRANT INSERT, UPDATE (used_s, used_for), DELETE ON enrollment_token TO chancery;
+
 -- Nodes, small facts
 GRANT INSERT, UPDATE (epoch, seen_s) ON node TO chancery;
 GRANT INSERT, UPDATE (value) ON meta TO chancery;

@@ -4,16 +4,19 @@
 #include "protocols/acme/acme.h"
 #include "protocols/api/api.h"
 #include "protocols/crl/crl.h"
+#include "protocols/est/est.h"
 #include "protocols/ocsp/ocsp.h"
 
 static void open_acme(const struct protocol_host *host, struct routes *routes, void **state)
 {
 	struct acme *acme = acme_new(host->authority, host->batch);
 	const struct steward_task validations = { "validations", 1, 1, acme_validation_sweep, acme };
-	const struct steward_task expiry = { "acme-expiry", 60, 60, acme_expire_sweep, acme };
+	const struct steward_task nonces = { "nonces", 60, 60, acme_nonce_sweep, acme };
+	const struct steward_task clean_up = { "clean-up", 60, 1, acme_clean_up, acme };
 	acme_routes_add(acme, routes);
 	steward_add(host->steward, &validations);
-	steward_add(host->steward, &expiry);
+	steward_add(host->steward, &nonces);
+	steward_add(host->steward, &clean_up);
 	*state = acme;
 }
 
@@ -26,6 +29,21 @@ static void close_acme(void *state)
 {
 	struct acme *acme = state;
 	acme_free(&acme);
+}
+
+static void open_est(const struct protocol_host *host, struct routes *routes, void **state)
+{
+	struct est *est = est_new(host->authority);
+	const struct steward_task clean_up = { "est-clean-up", 60, 600, est_clean_up, est };
+	est_routes_add(est, routes);
+	steward_add(host->steward, &clean_up);
+	*state = est;
+}
+
+static void close_est(void *state)
+{
+	struct est *est = state;
+	est_free(&est);
 }
 
 static void open_ocsp(const struct protocol_host *host, struct routes *routes, void **state)
@@ -47,9 +65,18 @@ static void open_api(const struct protocol_host *host, struct routes *routes, vo
 }
 
 const struct protocol protocol_list[] = {
-	{ "acme", open_acme, stop_acme, close_acme },
-	{ "ocsp", open_ocsp, NULL, NULL },
-	{ "crl", open_crl, NULL, NULL },
-	{ "api", open_api, NULL, NULL },
-	{ NULL, NULL, NULL, NULL },
+	{ "acme", NULL, open_acme, stop_acme, close_acme },
+	{ "est", est_check, open_est, NULL, close_est },
+	{ "ocsp", NULL, open_ocsp, NULL, NULL },
+	{ "crl", NULL, open_crl, NULL, NULL },
+	{ "api", NULL, open_api, NULL, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
 };
+
+result protocols_check(struct op *op, const struct config *config)
+{
+	for (const struct protocol *protocol = protocol_list; protocol->name != NULL; protocol++)
+		if (protocol->check != NULL)
+			TRY(protocol->check(op, config));
+	return OK;
+}

@@ -18,7 +18,11 @@ static const struct subcommand commands[] = {
 	{ "ca", command_ca, "the CAs: list, show" },
 	{ "cert", command_cert, "certificates: list, show, issue, revoke" },
 	{ "crl", command_crl, "CRLs: publish" },
+	{ "est", command_est, "users and one-time tokens of EST" },
+	{ "request", command_request, "requests that wait for approval" },
 	{ "audit", command_audit, "the log: verify, prove, key, export, checkpoint" },
+	{ "backup", command_backup, "a copy of the store, while the server runs" },
+	{ "restore", command_restore, "puts a copy back, and accepts an older one" },
 	{ NULL, NULL, NULL },
 };
 

@@ -8,9 +8,6 @@
 #include "base/text.h"
 #include "protocols/acme/endpoint.h"
 #include "protocols/acme/reply.h"
-#include "store/orders.h"
-
-#define EXPIRE_AT_ONCE 1000 /* rows in one transaction */
 
 struct acme *acme_new(struct authority *authority, struct lane *batch)
 {
@@ -20,7 +17,7 @@ struct acme *acme_new(struct authority *authority, struct lane *batch)
 	ASSERT(acme != NULL);
 	acme->authority = authority;
 	acme->batch = batch;
-	acme->nonces = acme_nonces_new();
+	acme->nonces = acme_nonces_new(authority->store);
 	acme->account_keys = account_keys_new();
 	acme->arena = arena_new();
 	ASSERT(pthread_mutex_init(&acme->mutex, NULL) == 0);
@@ -120,14 +117,8 @@ void acme_routes_add(struct acme *acme, struct routes *routes)
 		add_resource(routes, &acme->endpoints[0], 0, "/acme/directory");
 }
 
-static result expire_rows(struct op *op, struct ledger_tx *tx, void *arg)
-{
-	return order_expire(op, ledger_db(tx), clock_now_s(), EXPIRE_AT_ONCE, arg);
-}
-
-result acme_expire_sweep(struct op *op, void *arg)
+result acme_nonce_sweep(struct op *op, void *arg)
 {
 	struct acme *acme = arg;
-	unsigned n = 0;
-	return ledger_run(op, acme->authority->ledger, expire_rows, &n);
+	return acme_nonces_tend(op, acme->nonces);
 }

@@ -38,5 +38,14 @@ void acme_routes_add(struct acme *acme, struct routes *routes);
  */
 result acme_validation_sweep(struct op *op, void *acme);
 
-/* Expires orders and authorizations past their time; a steward's task, once a minute. */
-result acme_expire_sweep(struct op *op, void *acme);
+/* Keeps the keys of nonces young (nonce.h); a steward's task, once a minute. */
+result acme_nonce_sweep(struct op *op, void *acme);
+
+/*
+ * Ends what is past its time and removes what ended long ago (store/cleanup.h), a
+ * quarter of a second at most; then it rests for a minute, unless there is more to
+ * be done. A steward's task, once a second.
+ */
+result acme_clean_up(struct op *op, void *acme);
+/* One step of it: a look, and one small transaction if there is something to do. *is_done: nothing is left. Same thread. */
+result acme_clean_up_step(struct op *op, struct acme *acme, bool *is_done);

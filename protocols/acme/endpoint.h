@@ -10,10 +10,19 @@
 #include "protocols/acme/account_keys.h"
 #include "protocols/acme/acme.h"
 #include "protocols/acme/nonce.h"
+#include "store/cleanup.h"
 
 struct acme_endpoint {
 	struct acme *acme;
 	const char *name;
+};
+
+/* How far a pass of the clean-up has come. The steward's thread alone touches it. */
+struct acme_clean_up {
+	enum cleanup_kind kind; /* CLEANUP_KINDS: the nonces */
+	struct cleanup_place place;
+	uint64_t n_ended, n_removed;
+	int64_t rest_until_ms;
 };
 
 struct acme {
@@ -27,6 +36,7 @@ struct acme {
 
 	pthread_mutex_t mutex; /* held while an answer is handed to the lane */
 	bool is_stopping;
+	struct acme_clean_up clean_up;
 	atomic_bool has_more_due; /* the last sweep did not see all that was due */
 };
 

@@ -63,7 +63,7 @@ static result refuse_account_key(struct op *op, const struct acme_request *reque
 static result check_csr(struct op *op, const struct acme_request *request, struct bytes der,
 			const struct identifier *identifiers, unsigned n, struct csr *csr)
 {
-	result r = csr_parse(op, der, csr);
+	result r = csr_parse(op, der, &csr_rules_dns, csr);
 	if (r.err == ERR_MALFORMED || r.err == ERR_POLICY || r.err == ERR_UNAUTHENTIC)
 		return BAD_CSR(op, "%s", op->detail);
 	TRY(r);
@@ -127,6 +127,7 @@ static result authorize(struct op *op, const struct acme_request *request, const
 		.claim_kind = CLAIM_ACME_ORDER,
 		.claim_id = order->id,
 		.account = request->account.id,
+		.ordered_profile_hash = order->profile_hash,
 		.csr_hash = csr->hash,
 		.not_before_s = order->not_before_s,
 		.not_after_s = order->not_after_s,
@@ -137,20 +138,18 @@ static result authorize(struct op *op, const struct acme_request *request, const
 	return r;
 }
 
+/* All that is ours to prove; what the profile says is the door's to ask. */
 static result decide(struct op *op, const struct acme_request *request, const struct order *order,
-		     struct authorization **authorization, struct csr *csr)
+		     struct identifier **identifiers, unsigned *n, struct csr *csr)
 {
 	struct bytes der;
-	struct identifier *identifiers;
-	unsigned n;
 
 	TRY(parse_payload(op, request, &der));
 	TRY(need_ready(op, request, order));
-	TRY(identifiers_from_json(op, order->identifiers, &identifiers, &n));
-	identifiers_sort(identifiers, &n);
-	TRY(check_csr(op, request, der, identifiers, n, csr));
-	TRY(check_authorizations(op, request, order));
-	return authorize(op, request, order, identifiers, n, csr, authorization);
+	TRY(identifiers_from_json(op, order->identifiers, identifiers, n));
+	identifiers_sort(*identifiers, n);
+	TRY(check_csr(op, request, der, *identifiers, *n, csr));
+	return check_authorizations(op, request, order);
 }
 
 /* What was refused before the door is evidence too; what the door refuses it records itself. */
@@ -190,15 +189,18 @@ result acme_finalize(struct op *op, const struct call *call, struct reply *reply
 	ACME_REQUEST(request);
 	struct order order;
 	struct csr csr;
+	struct identifier *identifiers;
+	unsigned n;
 	struct authorization *authorization;
 	struct issued issued;
 
 	TRY(acme_request_open(op, call, ACME_BY_ACCOUNT, &request));
 	TRY(acme_order_open(op, &request, &order));
-	result r = decide(op, &request, &order, &authorization, &csr);
+	result r = decide(op, &request, &order, &identifiers, &n, &csr);
 	if (r.err == ERR_POLICY || r.err == ERR_DENIED)
 		record_refusal(op, &request, &order);
 	TRY(r);
+	TRY(authorize(op, &request, &order, identifiers, n, &csr, &authorization));
 	TRY(issue_order(op, &request, authorization, &csr, &issued));
 	order.status = ORDER_VALID;
 	order.serial = issued.serial;

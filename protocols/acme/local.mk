@@ -7,6 +7,7 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/acme/acme_authorization.c \
 	protocols/acme/certificate.c \
 	protocols/acme/challenge.c \
+	protocols/acme/clean_up.c \
 	protocols/acme/contact.c \
 	protocols/acme/contact.h \
 	protocols/acme/directory.c \
@@ -23,6 +24,12 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/acme/new_order_parse.c \
 	protocols/acme/nonce.c \
 	protocols/acme/nonce.h \
+	protocols/acme/nonce_seal.c \
+	protocols/acme/nonce_seal.h \
+	protocols/acme/nonce_shared.c \
+	protocols/acme/nonce_shared.h \
+	protocols/acme/nonce_window.c \
+	protocols/acme/nonce_window.h \
 	protocols/acme/objects.h \
 	protocols/acme/order.c \
 	protocols/acme/problem.c \
@@ -48,6 +55,7 @@ ACME_TEST_LIBS = $(PROTOCOL_LIBS) $(SERVER_LIBS) $(CA_LIBS) $(STORE_LIBS) $(IPC_
 check_PROGRAMS += \
 	tests/unit/test_acme \
 	tests/unit/test_acme_account \
+	tests/unit/test_acme_clean_up \
 	tests/unit/test_acme_refusals \
 	tests/unit/test_acme_validation \
 	tests/unit/test_acme_walk \
@@ -57,7 +65,9 @@ check_PROGRAMS += \
 	tests/unit/test_jws \
 	tests/unit/test_media_type \
 	tests/unit/test_new_order \
+	tests/unit/test_profile_change \
 	tests/unit/test_nonce \
+	tests/unit/test_nonce_shared \
 	tests/unit/test_verdict
 tests_unit_test_acme_SOURCES = tests/unit/test_acme.c tests/unit/acme_scene.h $(ACME_TEST_HOUSE)
 tests_unit_test_acme_CFLAGS = $(ACME_TEST_CFLAGS)
@@ -65,6 +75,9 @@ tests_unit_test_acme_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_acme_account_SOURCES = tests/unit/test_acme_account.c tests/unit/acme_scene.h $(ACME_TEST_HOUSE)
 tests_unit_test_acme_account_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_acme_account_LDADD = $(ACME_TEST_LIBS)
+tests_unit_test_acme_clean_up_SOURCES = tests/unit/test_acme_clean_up.c tests/unit/acme_scene.h $(ACME_TEST_HOUSE)
+tests_unit_test_acme_clean_up_CFLAGS = $(ACME_TEST_CFLAGS)
+tests_unit_test_acme_clean_up_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_acme_refusals_SOURCES = tests/unit/test_acme_refusals.c $(ACME_TEST_HOUSE)
 tests_unit_test_acme_refusals_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_acme_refusals_LDADD = $(ACME_TEST_LIBS)
@@ -95,6 +108,13 @@ tests_unit_test_new_order_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_nonce_SOURCES = tests/unit/test_nonce.c $(ACME_TEST_COMMON)
 tests_unit_test_nonce_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_nonce_LDADD = $(ACME_TEST_LIBS)
+tests_unit_test_nonce_shared_SOURCES = tests/unit/test_nonce_shared.c tests/unit/store_fixture.h tests/fake/test_store.h $(ACME_TEST_COMMON)
+tests_unit_test_nonce_shared_CFLAGS = $(ACME_TEST_CFLAGS)
+tests_unit_test_nonce_shared_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nonce_key_list
+tests_unit_test_nonce_shared_LDADD = $(ACME_TEST_LIBS)
+tests_unit_test_profile_change_SOURCES = tests/unit/test_profile_change.c tests/unit/acme_scene.h $(ACME_TEST_HOUSE)
+tests_unit_test_profile_change_CFLAGS = $(ACME_TEST_CFLAGS)
+tests_unit_test_profile_change_LDADD = $(ACME_TEST_LIBS)
 tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c $(ACME_TEST_COMMON)
 tests_unit_test_verdict_CFLAGS = $(ACME_TEST_CFLAGS)
 tests_unit_test_verdict_LDADD = $(ACME_TEST_LIBS)

@@ -9,6 +9,8 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "ca/authorization.h"
+#include "ca/issue.h"
+#include "ca/profile_hash.h"
 #include "protocols/acme/objects.h"
 #include "protocols/acme/reply.h"
 
@@ -117,6 +119,7 @@ static void make_rows(struct op *op, const struct acme_request *request, const s
 		.account = request->account.id,
 		.endpoint = request->settings->name,
 		.profile = request->settings->profile,
+		.profile_hash = profile_hash(op->arena, config_profile(request->config, request->settings->profile)),
 		.status = ORDER_PENDING,
 		.identifiers = identifiers_to_json(op, wish->identifiers, wish->n),
 		.authorizations = ids,
@@ -147,6 +150,7 @@ static result insert_rows(struct op *op, struct ledger_tx *tx, void *arg)
 		.door = door_name(DOOR_ACME),
 		.order = order->id,
 		.profile = order->profile,
+		.profile_hash = order->profile_hash,
 		.names = rows->names,
 		.n_names = order->n_authorizations,
 	};
@@ -176,6 +180,7 @@ result acme_new_order(struct op *op, const struct call *call, struct reply *repl
 		return FAIL_CODE(op, ERR_POLICY, ACME_MALFORMED, "%s", op->detail);
 	TRY(r);
 	make_rows(op, &request, &wish, &rows);
+	TRY(issue_is_open(op, request.authority));
 	TRY(ledger_run(op, request.authority->ledger, insert_rows, &rows));
 	acme_reply_order(op, &request, 201, &rows.order, reply);
 	return OK;

@@ -1,30 +1,33 @@
 /*
- * Anti-replay nonces (RFC 8555 section 6.5): stateless when handed out, single
- * use when they come back. A nonce is the epoch of this start, a counter and
- * the time, under a truncated HMAC; which of the last LIMIT_NONCE_WINDOW
- * counters were spent is a bitmap that slides along. A flood of requests for
- * nonces makes older ones badNonce, never the memory larger (F22).
+ * Anti-replay nonces (RFC 8555 section 6.5): single use, for LIMIT_NONCE_AGE_S.
+ * Handing one out costs an HMAC and no memory, so a flood of requests for nonces
+ * fills nothing (F22).
  *
- * A nonce that another node or an earlier start made has another epoch and is
- * refused; the client tries again with the fresh one in the answer. Nodes come
- * to know each other's spent nonces through the store, with the PostgreSQL work.
+ * Where one process has the store to itself, what was spent is known in memory
+ * (nonce_window.h). Where several nodes share it, it is a row, and a nonce of any
+ * node is good on each of them (nonce_shared.h). docs/decisions/0002 says why.
  *
  * Any thread.
  */
 #pragma once
 
-#include "base/op.h"
+#include "store/store.h"
 
 struct acme_nonces;
 
-struct acme_nonces *acme_nonces_new(void);
+/* `store` is borrowed; NULL: for this process alone. */
+struct acme_nonces *acme_nonces_new(struct store *store);
 void acme_nonces_free(struct acme_nonces **nonces);
 
-/* base64url text (48 characters) in the arena. */
+/* base64url text (48 characters) in the arena. Never waits: it may be called on a loop. */
 char *acme_nonce_make(struct acme_nonces *nonces, struct arena *arena);
 
 /*
- * True once per nonce: then it is spent. False: not one of ours, of another
- * start, too old, or spent (J8). Of parallel calls exactly one gets true.
+ * OK once per nonce: then it is spent. ERR_UNAUTHENTIC with ACME_BAD_NONCE: not
+ * one of ours, too old, or spent (J8); of parallel calls, on all nodes, at most
+ * one gets OK. ERR_BUSY: the store is away. `text` may be NULL: none was sent.
  */
-bool acme_nonce_spend(struct acme_nonces *nonces, const char *text);
+result acme_nonce_spend(struct op *op, struct acme_nonces *nonces, const char *text);
+
+/* Keeps the keys that nodes share young; a steward's task, once a minute. */
+result acme_nonces_tend(struct op *op, struct acme_nonces *nonces);

@@ -31,14 +31,6 @@ static result check_url(struct op *op, const struct acme_request *request)
 	return OK;
 }
 
-static result check_nonce(struct op *op, const struct acme_request *request)
-{
-	if (request->jws.nonce == NULL || !acme_nonce_spend(request->acme->nonces, request->jws.nonce))
-		return FAIL_CODE(op, ERR_UNAUTHENTIC, ACME_BAD_NONCE,
-				 "the nonce is missing, spent, too old or not ours; use the one of this answer");
-	return OK;
-}
-
 static result check_signer(struct op *op, const struct acme_request *request, enum acme_signer signer)
 {
 	bool by_key = request->jws.jwk != NULL;
@@ -142,7 +134,7 @@ result acme_request_open(struct op *op, const struct call *call, enum acme_signe
 	TRY(jws_parse(op, call->body, &out->jws));
 	TRY(check_signer(op, out, signer));
 	TRY(check_url(op, out));
-	TRY(check_nonce(op, out));
+	TRY(acme_nonce_spend(op, out->acme->nonces, out->jws.nonce));
 	TRY(out->jws.kid != NULL ? open_account(op, out) : open_key(op, out));
 	out->payload = out->jws.payload;
 	return OK;

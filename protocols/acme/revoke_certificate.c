@@ -84,6 +84,10 @@ static result holds_all_names(struct op *op, const struct acme_request *request,
 	*out = n > 0;
 	for (unsigned i = 0; i < n && *out; i++) {
 		bool is_wildcard = identifier_is_wildcard(&names[i]);
+		if (names[i].kind != IDENTIFIER_DNS) { /* of another door: no account can hold it */
+			*out = false;
+			break;
+		}
 		TRY(authorization_is_held(op, lease.db, request->account.id, names[i].value + (is_wildcard ? 2 : 0),
 					  is_wildcard, request->now_s, out));
 	}

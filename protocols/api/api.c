@@ -56,6 +56,17 @@ HANDLER(certificate_revoke)
 HANDLER(crl_publish)
 HANDLER(audit_checkpoint)
 HANDLER(audit_prove)
+HANDLER(user_add)
+HANDLER(user_list)
+HANDLER(user_password)
+HANDLER(user_enable)
+HANDLER(user_disable)
+HANDLER(token_create)
+HANDLER(token_list)
+HANDLER(request_list)
+HANDLER(request_show)
+HANDLER(request_approve)
+HANDLER(request_reject)
 #undef HANDLER
 
 static const struct api_row {
@@ -74,6 +85,17 @@ static const struct api_row {
 	{ HTTP_POST, "/api/v1/certificates/{serial}/revoke", true, LANE_SIGN, serve_certificate_revoke },
 	{ HTTP_POST, "/api/v1/audit/checkpoint", true, LANE_SIGN, serve_audit_checkpoint },
 	{ HTTP_POST, "/api/v1/audit/proof/{serial}", true, LANE_SIGN, serve_audit_prove },
+	{ HTTP_GET, "/api/v1/est/users", false, LANE_READ, serve_user_list },
+	{ HTTP_POST, "/api/v1/est/users/add", true, LANE_SIGN, serve_user_add },
+	{ HTTP_POST, "/api/v1/est/users/{name}/password", true, LANE_SIGN, serve_user_password },
+	{ HTTP_POST, "/api/v1/est/users/{name}/enable", true, LANE_SIGN, serve_user_enable },
+	{ HTTP_POST, "/api/v1/est/users/{name}/disable", true, LANE_SIGN, serve_user_disable },
+	{ HTTP_GET, "/api/v1/est/tokens", false, LANE_READ, serve_token_list },
+	{ HTTP_POST, "/api/v1/est/tokens/create", true, LANE_SIGN, serve_token_create },
+	{ HTTP_GET, "/api/v1/requests", false, LANE_READ, serve_request_list },
+	{ HTTP_GET, "/api/v1/requests/{id}", false, LANE_READ, serve_request_show },
+	{ HTTP_POST, "/api/v1/requests/{id}/approve", true, LANE_SIGN, serve_request_approve },
+	{ HTTP_POST, "/api/v1/requests/{id}/reject", true, LANE_SIGN, serve_request_reject },
 };
 
 static struct route route_of(const struct api_row *row, struct authority *authority)

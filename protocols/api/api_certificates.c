@@ -18,8 +18,33 @@
 #define LIST_LIMIT 100
 #define LIST_LIMIT_MAX 1000
 
-/* "name=value" of the query; values here are names, hex and numbers, so an escape is a mistake. */
-static result query_text(struct op *op, const struct call *call, const char *name, const char **out)
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* RFC 3986 section 2.1, in place: names may have blanks in them. False for half an escape, a NUL, a '+' of forms. */
+static bool unescape(char *text)
+{
+	char *to = text;
+	for (const char *from = text; *from != '\0'; from++) {
+		int c = (unsigned char)*from;
+		if (c == '%') {
+			int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+			if (low < 0 || (high == 0 && low == 0))
+				return false;
+			c = high << 4 | low;
+			from += 2;
+		} else if (c == '+') {
+			return false;
+		}
+		*to++ = (char)c;
+	}
+	*to = '\0';
+	return true;
+}
+
+result api_query_text(struct op *op, const struct call *call, const char *name, const char **out)
 {
 	char *text = arena_text_n(op->arena, (const char *)call->query.p, call->query.n), *rest = NULL;
 	*out = NULL;
@@ -27,8 +52,8 @@ static result query_text(struct op *op, const struct call *call, const char *nam
 		size_t n = strlen(name);
 		if (strncmp(pair, name, n) != 0 || pair[n] != '=')
 			continue;
-		if (strpbrk(pair + n + 1, "%+") != NULL)
-			return FAIL(op, ERR_MALFORMED, "%s: escapes are not taken here", name);
+		if (!unescape(pair + n + 1))
+			return FAIL(op, ERR_MALFORMED, "%s: a broken percent escape, or a plus sign that is none (%%2B)", name);
 		*out = pair + n + 1;
 	}
 	return OK;
@@ -38,13 +63,13 @@ static result read_filter(struct op *op, const struct call *call, struct certifi
 {
 	const char *revoked, *expires, *limit;
 	*filter = (struct certificate_filter){ .limit = LIST_LIMIT };
-	TRY(query_text(op, call, "ca", &filter->ca));
-	TRY(query_text(op, call, "profile", &filter->profile));
-	TRY(query_text(op, call, "name", &filter->name));
-	TRY(query_text(op, call, "after", &filter->after));
-	TRY(query_text(op, call, "revoked", &revoked));
-	TRY(query_text(op, call, "expires_in", &expires));
-	TRY(query_text(op, call, "limit", &limit));
+	TRY(api_query_text(op, call, "ca", &filter->ca));
+	TRY(api_query_text(op, call, "profile", &filter->profile));
+	TRY(api_query_text(op, call, "name", &filter->name));
+	TRY(api_query_text(op, call, "after", &filter->after));
+	TRY(api_query_text(op, call, "revoked", &revoked));
+	TRY(api_query_text(op, call, "expires_in", &expires));
+	TRY(api_query_text(op, call, "limit", &limit));
 	filter->only_revoked = text_equal(revoked, "true");
 	int64_t seconds;
 	if (expires != NULL && !text_parse_duration(expires, &seconds))
@@ -191,7 +216,8 @@ result api_certificate_issue(struct op *op, struct authority *a, const struct ca
 	TRY(json_need_text(op, body, "csr", &csr_text));
 	TRY(json_maybe_text(op, body, "profile", &asked));
 	TRY(choose_profile(op, authority_config(a), asked, &profile));
-	TRY(csr_parse_file(op, bytes_of_text(csr_text), &csr));
+	const struct csr_rules rules = csr_rules_of(config_profile(authority_config(a), profile));
+	TRY(csr_parse_file(op, bytes_of_text(csr_text), &rules, &csr));
 
 	struct authorization *authorization;
 	struct authorization_facts facts = { .door = DOOR_OPERATOR,

@@ -19,6 +19,7 @@ static const char *const door_names[] = {
 	[DOOR_ACME] = "acme",
 	[DOOR_OPERATOR] = "operator",
 	[DOOR_INTERNAL] = "internal",
+	[DOOR_EST] = "est",
 };
 
 const char *key_type_name(enum key_type type)
@@ -39,7 +40,7 @@ bool key_type_parse(const char *name, enum key_type *out)
 
 const char *door_name(enum door door)
 {
-	return (size_t)door <= DOOR_INTERNAL ? door_names[door] : "none";
+	return (size_t)door <= DOOR_EST ? door_names[door] : "none";
 }
 
 static result absolute_dir(struct op *op, struct arena *arena, const char *dir, const char **out)
@@ -120,6 +121,15 @@ const struct config_ca *config_ca(const struct config *config, const char *name)
 	for (unsigned i = 0; i < config->n_cas; i++) {
 		if (text_equal(config->cas[i].name, name))
 			return &config->cas[i];
+	}
+	return NULL;
+}
+
+const struct config_est *config_est(const struct config *config, const char *label)
+{
+	for (unsigned i = 0; i < config->n_est; i++) {
+		if (text_equal(config->est[i].label, label))
+			return &config->est[i];
 	}
 	return NULL;
 }

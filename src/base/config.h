@@ -17,8 +17,27 @@
 
 enum key_type { KEY_P256, KEY_P384, KEY_RSA2048, KEY_RSA3072, KEY_RSA4096, KEY_ED25519, KEY_OTHER };
 
+/*
+ * What a certificate says about its subject: subjectAltNames, and then attributes
+ * of the subject in the order in which they stand there. ca/identifier.h has the
+ * forms of their values.
+ */
+enum identifier_kind {
+	IDENTIFIER_DNS,
+	IDENTIFIER_IP,
+	IDENTIFIER_EMAIL,
+	IDENTIFIER_URI,
+	IDENTIFIER_C,
+	IDENTIFIER_O,
+	IDENTIFIER_OU,
+	IDENTIFIER_SERIAL_NUMBER,
+	IDENTIFIER_CN
+};
+#define N_IDENTIFIER_KINDS (IDENTIFIER_CN + 1)
+#define IDENTIFIER_BIT(kind) (1u << (kind)) /* sets of kinds are unsigned */
+
 /* Ways through which a profile may be asked for: exactly one per profile (V2). */
-enum door { DOOR_NONE, DOOR_ACME, DOOR_OPERATOR, DOOR_INTERNAL };
+enum door { DOOR_NONE, DOOR_ACME, DOOR_OPERATOR, DOOR_INTERNAL, DOOR_EST };
 
 const char *key_type_name(enum key_type type); /* "P-256", "RSA-3072" */
 bool key_type_parse(const char *name, enum key_type *out);
@@ -32,6 +51,8 @@ struct config_texts {
 struct config_listen {
 	struct config_texts https; /* "127.0.0.1:8443", "[::1]:8443" */
 	struct config_texts http;
+	struct config_texts mutual; /* https that asks clients for a certificate; none: no port of its own */
+	const char *mutual_host;    /* connections to `https` that name it (SNI) are asked, too; NULL: none */
 };
 
 struct config_token {
@@ -57,9 +78,13 @@ struct config_profile {
 	enum key_type key_types[8];   /* allowed for the subject key */
 	unsigned n_key_types;
 	bool server_auth, client_auth; /* extendedKeyUsage */
+	bool registrar;               /* likewise: id-kp-cmcRA, may ask for others (RFC 6402 section 2.10) */
 	bool wildcards;
+	unsigned names;               /* kinds of subjectAltNames that a request may ask for, never none */
+	unsigned subject;             /* kinds of subject attributes taken from the request; 0: none */
 	struct config_texts permitted_names; /* DNS suffixes; none: any */
-	bool common_name;             /* first DNS name also as CN when it fits in 64 */
+	struct config_texts permitted_networks; /* for addresses, in CIDR form; none: any */
+	bool common_name;             /* first DNS name also as CN when it fits in 64; never with `subject` */
 };
 
 struct config_acme {
@@ -69,6 +94,32 @@ struct config_acme {
 	const char *website; /* URL or NULL */
 	int64_t order_lifetime_s;
 	int64_t authorization_lifetime_s;
+};
+
+/* How a client may show who it is: sets of bits, each of which is enough. */
+enum est_way {
+	EST_CERTIFICATE = 1,
+	EST_USER = 2,
+	EST_TOKEN = 4, /* one-time tokens */
+	EST_CERTIFICATE_AND_USER = 8,
+	EST_CERTIFICATE_AND_TOKEN = 16,
+	EST_ANONYMOUS = 32
+};
+#define EST_NEEDS_HTTP (EST_USER | EST_TOKEN | EST_CERTIFICATE_AND_USER | EST_CERTIFICATE_AND_TOKEN)
+
+enum est_server_keys { EST_KEYS_OFF, EST_KEYS_ENCRYPTED, EST_KEYS_TLS };
+
+struct config_est {
+	const char *label;   /* in /.well-known/est/LABEL/; "default" answers without one, too */
+	const char *profile;
+	unsigned ways;
+	struct config_texts anchors; /* PEM files, absolute: whose certificates count besides our own */
+	bool has_any_anchored_names; /* such a certificate may ask for whatever the profile gives; else for its own names */
+	bool needs_binding;          /* channel binding (RFC 7030 section 3.5) */
+	bool is_manual;              /* an operator approves each request */
+	bool has_registrars;         /* id-kp-cmcRA certificates of this label's CA may ask for others */
+	enum est_server_keys server_keys;
+	int64_t request_lifetime_s;
 };
 
 struct config_validation {
@@ -88,6 +139,7 @@ struct config_limits {
 	unsigned loops;
 	uint64_t ocsp_cache_bytes;
 	unsigned orders_per_account;      /* open at once (F21) */
+	int64_t keep_finished_s;          /* ACME objects, after they expired (F21) */
 };
 
 struct config {
@@ -106,6 +158,8 @@ struct config {
 	unsigned n_profiles;
 	struct config_acme *acme;
 	unsigned n_acme;
+	struct config_est *est;
+	unsigned n_est;
 	const char *tls_profile; /* of the server's own TLS certificate (DOOR_INTERNAL) */
 	struct config_validation validation;
 	struct config_limits limits;
@@ -125,6 +179,7 @@ void config_free(struct config **config);
 
 const struct config_profile *config_profile(const struct config *config, const char *name); /* NULL: none */
 const struct config_ca *config_ca(const struct config *config, const char *name);
+const struct config_est *config_est(const struct config *config, const char *label);
 
 /* "https://HOST:8443" and "http://HOST:8080", without the port when it is the scheme's. */
 char *config_https_base(struct arena *arena, const struct config *config);
@@ -133,7 +188,7 @@ char *config_http_base(struct arena *arena, const struct config *config);
 /* The commented file that `chancery init` writes. */
 struct config_seed {
 	const char *organization, *host, *store, *module, *token_label, *pin_file;
-	unsigned https_port, http_port;
+	unsigned https_port, http_port, mutual_port;
 	const char *listen_address; /* "127.0.0.1" */
 	bool demo; /* allow loopback validation, own resolver settings */
 	unsigned validation_http_port;

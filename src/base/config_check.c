@@ -1,7 +1,7 @@
 /*
  * The meaning of chancery.yaml, section by section. Every default and every
- * range stands here and nowhere else; docs/configuration.md and the template
- * repeat the defaults for readers.
+ * range stands here, for profiles in config_profiles.c, and nowhere else;
+ * docs/configuration.md and the template repeat the defaults for readers.
  */
 #include "base/config_check.h"
 
@@ -18,6 +18,17 @@
 #define DAY_S 86400
 #define MIB (UINT64_C(1) << 20)
 
+/* Browsers and ACME clients name the host: they would be asked for a certificate, too. */
+static result check_mutual_host(const struct place *at, const char *text)
+{
+	if (text == NULL)
+		return OK;
+	TRY(take_host(at, "mutual_host", text, &at->config->listen.mutual_host));
+	if (text_equal(text, at->config->host))
+		return place_fail(at, "mutual_host", "it is the host itself; clients without a certificate come by that name");
+	return OK;
+}
+
 static result check_listen(const struct place *top, const struct raw_config *raw)
 {
 	static const char *standard_https[] = { "0.0.0.0:8443" };
@@ -29,6 +40,8 @@ static result check_listen(const struct place *top, const struct raw_config *raw
 	at.path = "listen";
 	TRY(take_texts(&at, "https", &raw->listen->https, address_has_form, expected, &listen->https));
 	TRY(take_texts(&at, "http", &raw->listen->http, address_has_form, expected, &listen->http));
+	TRY(take_texts(&at, "mutual", &raw->listen->mutual, address_has_form, expected, &listen->mutual));
+	TRY(check_mutual_host(&at, raw->listen->mutual_host));
 	if (listen->https.n == 0)
 		listen->https = (struct config_texts){ standard_https, 1 };
 	if (listen->http.n == 0)
@@ -121,89 +134,19 @@ static result check_cas(const struct place *top, const struct raw_config *raw)
 	return OK;
 }
 
-static bool profile_allows(const struct config_profile *profile, enum key_type type)
+/* Control of nothing but a DNS name can be shown through ACME, and the server itself has nothing else. */
+static result check_kinds_for_door(const struct place *at, const char *key, const struct config_profile *profile)
 {
-	for (unsigned i = 0; i < profile->n_key_types; i++) {
-		if (profile->key_types[i] == type)
-			return true;
-	}
-	return false;
-}
-
-static result check_key_types(const struct place *at, const struct raw_texts *raw, struct config_profile *profile)
-{
-	static const enum key_type standard[] = { KEY_P256, KEY_P384, KEY_RSA2048, KEY_RSA3072, KEY_RSA4096 };
-	_Static_assert(sizeof profile->key_types / sizeof profile->key_types[0] >= KEY_OTHER, "one place for each type");
-	for (unsigned i = 0; i < raw->n; i++) {
-		const char *key = arena_printf(at->op->arena, "key_types[%u]", i);
-		enum key_type type;
-		if (!key_type_parse(raw->items[i], &type))
-			return place_fail(at, key, "\"%.40s\" is none of P-256, P-384, RSA-2048, RSA-3072, RSA-4096, Ed25519",
-					  raw->items[i]);
-		if (profile_allows(profile, type))
-			return place_fail(at, key, "%s stands there twice", raw->items[i]);
-		profile->key_types[profile->n_key_types++] = type;
-	}
-	if (raw->n == 0) {
-		memcpy(profile->key_types, standard, sizeof standard);
-		profile->n_key_types = sizeof standard / sizeof standard[0];
-	}
+	bool is_dns_only = profile->door == DOOR_ACME || profile->door == DOOR_INTERNAL;
+	if (is_dns_only && (profile->names != IDENTIFIER_BIT(IDENTIFIER_DNS) || profile->subject != 0))
+		return place_fail(at, key,
+				  "profile \"%s\" has names: or subject: with more than DNS names, "
+				  "which the %s door cannot give",
+				  profile->name, door_name(profile->door));
 	return OK;
 }
 
-static result check_usages(const struct place *at, const struct raw_texts *raw, struct config_profile *profile)
-{
-	profile->server_auth = raw->n == 0;
-	for (unsigned i = 0; i < raw->n; i++) {
-		if (text_equal(raw->items[i], "server_auth"))
-			profile->server_auth = true;
-		else if (text_equal(raw->items[i], "client_auth"))
-			profile->client_auth = true;
-		else
-			return place_fail(at, arena_printf(at->op->arena, "usages[%u]", i),
-					  "\"%.40s\" is neither server_auth nor client_auth", raw->items[i]);
-	}
-	return OK;
-}
-
-static result check_profile(const struct place *at, const struct raw_profile *raw, struct config_profile *profile)
-{
-	const struct duration_range validity = { MINUTE_S, 3650 * DAY_S, 90 * DAY_S };
-	TRY(take_name(at, "name", raw->name, &profile->name));
-	TRY(take_name(at, "ca", raw->ca, &profile->ca));
-	if (config_ca(at->config, profile->ca) == NULL)
-		return place_fail(at, "ca", "there is no CA called \"%s\" in cas", profile->ca);
-	TRY(take_duration(at, "validity", raw->validity, validity, &profile->validity_s));
-	/* A certificate that is over when it is issued helps nobody. */
-	struct duration_range backdate = { 0, profile->validity_s - 1, MINUTE_S };
-	if (backdate.fallback_s > backdate.max_s)
-		backdate.fallback_s = 0;
-	TRY(take_duration(at, "backdate", raw->backdate, backdate, &profile->backdate_s));
-	TRY(check_key_types(at, &raw->key_types, profile));
-	TRY(check_usages(at, &raw->usages, profile));
-	profile->wildcards = take_bool(raw->wildcards, false);
-	profile->common_name = take_bool(raw->common_name, true);
-	return take_texts(at, "permitted_names", &raw->permitted_names, host_has_form,
-			  "a DNS name in small letters, without \"*.\" or a leading dot", &profile->permitted_names);
-}
-
-static result check_profiles(const struct place *top, const struct raw_config *raw)
-{
-	struct config *config = top->config;
-	config->profiles = arena_alloc_array(config->arena, raw->n_profiles, sizeof *config->profiles);
-	for (unsigned i = 0; i < raw->n_profiles; i++) {
-		struct place at = place_entry(top, "profiles", i);
-		TRY(check_profile(&at, &raw->profiles[i], &config->profiles[i]));
-		if (config_profile(config, config->profiles[i].name) != NULL)
-			return place_fail(&at, "name", "another profile is called \"%s\" already",
-					  config->profiles[i].name);
-		config->n_profiles++;
-	}
-	return OK;
-}
-
-/* A door names a profile; no other kind of door may have done so before (V2). */
-static result open_door(const struct place *at, const char *key, const char *name, enum door door)
+result config_open_door(const struct place *at, const char *key, const char *name, enum door door)
 {
 	struct config_profile *profile = NULL;
 	for (unsigned i = 0; i < at->config->n_profiles; i++) {
@@ -218,7 +161,7 @@ static result open_door(const struct place *at, const char *key, const char *nam
 				  "write a second profile for %s",
 				  name, door_name(profile->door), door_name(door));
 	profile->door = door;
-	return OK;
+	return check_kinds_for_door(at, key, profile);
 }
 
 static const struct config_acme *find_acme(const struct config *config, const char *name)
@@ -240,7 +183,7 @@ static result check_acme(const struct place *at, const struct raw_acme *raw, str
 		return place_fail(at, "name", "\"directory\" is an address of its own; choose another name");
 	if (find_acme(at->config, acme->name) != NULL)
 		return place_fail(at, "name", "another ACME door is called \"%s\" already", acme->name);
-	TRY(open_door(at, "profile", raw->profile, DOOR_ACME));
+	TRY(config_open_door(at, "profile", raw->profile, DOOR_ACME));
 	acme->profile = raw->profile;
 	TRY(take_url(at, "terms", raw->terms, &acme->terms));
 	TRY(take_url(at, "website", raw->website, &acme->website));
@@ -258,14 +201,15 @@ static result check_doors(const struct place *top, const struct raw_config *raw)
 		TRY(check_acme(&at, &raw->acme[i], &config->acme[i]));
 		config->n_acme++;
 	}
+	TRY(config_check_est(top, raw));
 	struct place at = *top;
 	at.path = "operator";
 	for (unsigned i = 0; i < raw->operator->profiles.n; i++) {
 		const char *key = arena_printf(top->op->arena, "profiles[%u]", i);
-		TRY(open_door(&at, key, raw->operator->profiles.items[i], DOOR_OPERATOR));
+		TRY(config_open_door(&at, key, raw->operator->profiles.items[i], DOOR_OPERATOR));
 	}
 	at.path = "internal";
-	TRY(open_door(&at, "tls_profile", raw->internal->tls_profile, DOOR_INTERNAL));
+	TRY(config_open_door(&at, "tls_profile", raw->internal->tls_profile, DOOR_INTERNAL));
 	config->tls_profile = raw->internal->tls_profile;
 	if (!config_profile(config, config->tls_profile)->server_auth)
 		return place_fail(&at, "tls_profile", "profile \"%s\" lacks the usage server_auth", config->tls_profile);
@@ -314,6 +258,9 @@ static result check_limits(const struct place *top, const struct raw_limits *raw
 	LIMIT(queue_batch, 1, 1000000, 256);
 	LIMIT(loops, 1, 64, standard_loops());
 	LIMIT(orders_per_account, 1, 1000000, 300);
+	/* Not below an hour: a client may still ask what became of its order. */
+	const struct duration_range keep = { HOUR_S, 3650 * DAY_S, 30 * DAY_S };
+	TRY(take_duration(&at, "keep_finished", raw->keep_finished, keep, &limits->keep_finished_s));
 	return take_size(&at, "ocsp_cache", raw->ocsp_cache, MIB, 65536 * MIB, 64 * MIB, &limits->ocsp_cache_bytes);
 }
 
@@ -324,7 +271,7 @@ result config_check(struct op *op, const struct raw_config *raw, const struct co
 	TRY(check_top(&top, raw));
 	TRY(check_token(&top, raw->token));
 	TRY(check_cas(&top, raw));
-	TRY(check_profiles(&top, raw));
+	TRY(config_check_profiles(&top, raw));
 	TRY(check_doors(&top, raw));
 	TRY(check_validation(&top, raw->validation));
 	return check_limits(&top, raw->limits);

@@ -45,6 +45,8 @@ static const cyaml_schema_value_t text_entry = { CYAML_VALUE_STRING(CYAML_FLAG_P
 static const cyaml_schema_field_t raw_listen_fields[] = {
 	TEXTS(MAYBE, raw_listen, https, 1),
 	TEXTS(MAYBE, raw_listen, http, 1),
+	TEXTS(MAYBE, raw_listen, mutual, 1),
+	TEXT(MAYBE, raw_listen, mutual_host),
 	CYAML_FIELD_END,
 };
 
@@ -73,7 +75,10 @@ static const cyaml_schema_field_t raw_profile_fields[] = {
 	TEXT(MAYBE, raw_profile, backdate),
 	TEXTS(MAYBE, raw_profile, key_types, 1),
 	TEXTS(MAYBE, raw_profile, usages, 1),
+	TEXTS(MAYBE, raw_profile, names, 1),
+	TEXTS(MAYBE, raw_profile, subject, 1),
 	TEXTS(MAYBE, raw_profile, permitted_names, 1),
+	TEXTS(MAYBE, raw_profile, permitted_networks, 1),
 	CHOICE(raw_profile, wildcards),
 	CHOICE(raw_profile, common_name),
 	CYAML_FIELD_END,
@@ -90,6 +95,21 @@ static const cyaml_schema_field_t raw_acme_fields[] = {
 	CYAML_FIELD_END,
 };
 ENTRY(raw_acme);
+
+static const cyaml_schema_field_t raw_est_fields[] = {
+	TEXT(NEEDED, raw_est, label),
+	TEXT(NEEDED, raw_est, profile),
+	TEXTS(NEEDED, raw_est, authentication, 1),
+	TEXTS(MAYBE, raw_est, anchors, 1),
+	TEXT(MAYBE, raw_est, anchored_names),
+	TEXT(MAYBE, raw_est, channel_binding),
+	TEXT(MAYBE, raw_est, approval),
+	CHOICE(raw_est, registrars),
+	TEXT(MAYBE, raw_est, server_keys),
+	TEXT(MAYBE, raw_est, request_lifetime),
+	CYAML_FIELD_END,
+};
+ENTRY(raw_est);
 
 static const cyaml_schema_field_t raw_operator_fields[] = {
 	TEXTS(MAYBE, raw_operator, profiles, 1),
@@ -123,6 +143,7 @@ static const cyaml_schema_field_t raw_limits_fields[] = {
 	TEXT(MAYBE, raw_limits, loops),
 	TEXT(MAYBE, raw_limits, ocsp_cache),
 	TEXT(MAYBE, raw_limits, orders_per_account),
+	TEXT(MAYBE, raw_limits, keep_finished),
 	CYAML_FIELD_END,
 };
 
@@ -139,6 +160,7 @@ static const cyaml_schema_field_t raw_config_fields[] = {
 	SECTIONS(NEEDED, raw_ca, cas, 1),
 	SECTIONS(NEEDED, raw_profile, profiles, 1),
 	SECTIONS(MAYBE, raw_acme, acme, 1),
+	SECTIONS(MAYBE, raw_est, est, 1),
 	SECTION(MAYBE_EMPTY, raw_operator, operator),
 	SECTION(NEEDED, raw_internal, internal),
 	SECTION(MAYBE_EMPTY, raw_validation, validation),

@@ -19,7 +19,8 @@ struct raw_texts {
 };
 
 struct raw_listen {
-	struct raw_texts https, http;
+	struct raw_texts https, http, mutual;
+	const char *mutual_host;
 };
 
 struct raw_token {
@@ -32,12 +33,18 @@ struct raw_ca {
 
 struct raw_profile {
 	const char *name, *ca, *validity, *backdate;
-	struct raw_texts key_types, usages, permitted_names;
+	struct raw_texts key_types, usages, names, subject, permitted_names, permitted_networks;
 	enum raw_bool wildcards, common_name;
 };
 
 struct raw_acme {
 	const char *name, *profile, *terms, *website, *order_lifetime, *authorization_lifetime;
+};
+
+struct raw_est {
+	const char *label, *profile, *anchored_names, *channel_binding, *approval, *server_keys, *request_lifetime;
+	struct raw_texts authentication, anchors;
+	enum raw_bool registrars;
 };
 
 struct raw_operator {
@@ -58,7 +65,7 @@ struct raw_limits {
 	const char *connections, *connections_per_address;
 	const char *lane_read, *lane_sign, *lane_batch;
 	const char *queue_read, *queue_sign, *queue_batch;
-	const char *loops, *ocsp_cache, *orders_per_account;
+	const char *loops, *ocsp_cache, *orders_per_account, *keep_finished;
 };
 
 struct raw_config {
@@ -71,6 +78,8 @@ struct raw_config {
 	unsigned n_profiles;
 	struct raw_acme *acme;
 	unsigned n_acme;
+	struct raw_est *est;
+	unsigned n_est;
 	struct raw_operator *operator;
 	struct raw_internal *internal;
 	struct raw_validation *validation;

@@ -55,11 +55,16 @@ static void put_head(struct buf *buf, const struct config_seed *seed)
 static void put_listen(struct buf *buf, const struct config_seed *seed)
 {
 	struct arena *arena = buf->arena;
-	buf_text(buf, "# Addresses to listen on. https: ACME. http: OCSP, CRLs and CA certificates, which\n"
-		      "# relying parties must reach without TLS.\n"
+	buf_text(buf, "# Addresses to listen on. https: ACME and EST. http: OCSP, CRLs and CA certificates,\n"
+		      "# which relying parties must reach without TLS. mutual: https that asks clients for a\n"
+		      "# certificate, for EST; browsers and ACME clients do not come here.\n"
 		      "listen:\n");
 	buf_printf(buf, "  https: [%s]\n", endpoint(arena, seed->listen_address, seed->https_port));
-	buf_printf(buf, "  http: [%s]\n\n", endpoint(arena, seed->listen_address, seed->http_port));
+	buf_printf(buf, "  http: [%s]\n", endpoint(arena, seed->listen_address, seed->http_port));
+	buf_printf(buf, "  mutual: [%s]\n", endpoint(arena, seed->listen_address, seed->mutual_port));
+	buf_text(buf, "  # A second name for the https addresses: who comes by it (SNI) is asked for a\n"
+		      "  # certificate, too, where a port of its own cannot be had.\n"
+		      "  #mutual_host: est.ca.example.internal\n\n");
 	buf_text(buf, "# The ports that clients see, if a proxy or a port redirection stands in between. They\n"
 		      "# go into addresses; left out, they are those of the first listeners above.\n");
 	buf_printf(buf, "#https_port: %u\n", seed->https_port);
@@ -100,7 +105,7 @@ static void put_cas(struct buf *buf)
 static void put_profiles(struct buf *buf)
 {
 	buf_text(buf, "# What certificates may look like. A profile is reached through one kind of door only:\n"
-		      "# acme, operator or internal, below. One that no door names does not exist for anybody.\n"
+		      "# acme, est, operator or internal, below. One that no door names does not exist for anybody.\n"
 		      "profiles:\n"
 		      "  # For servers that ask through ACME.\n"
 		      "  - name: server\n"
@@ -112,14 +117,16 @@ static void put_profiles(struct buf *buf)
 		      "    backdate: 1m\n"
 		      "    # Keys that are accepted: P-256, P-384, RSA-2048, RSA-3072, RSA-4096, Ed25519.\n"
 		      "    #key_types: [P-256, P-384, RSA-2048, RSA-3072, RSA-4096]\n"
-		      "    # Extended key usages: server_auth, client_auth.\n"
+		      "    # Extended key usages: server_auth, client_auth; registrar for who asks for others\n"
+		      "    # by EST.\n"
 		      "    usages: [server_auth]\n"
 		      "    # Whether names such as *.example.internal are allowed (by the operator's door;\n"
 		      "    # ACME needs dns-01 for them, which is not there yet).\n"
 		      "    #wildcards: false\n"
 		      "    # Whether the first DNS name also stands as common name, for old software.\n"
 		      "    #common_name: true\n"
-		      "    # Names must be one of these or below it. Left out: any name that validates.\n"
+		      "    # Names must be one of these or below it; the domains of e-mail addresses and the hosts\n"
+		      "    # of URIs, too. Left out: any name that validates.\n"
 		      "    #permitted_names: [example.internal]\n"
 		      "  # For `chancery cert issue`.\n"
 		      "  - name: operator\n"
@@ -127,6 +134,21 @@ static void put_profiles(struct buf *buf)
 		      "    validity: 90d\n"
 		      "    backdate: 1m\n"
 		      "    usages: [server_auth, client_auth]\n"
+		      "    # Kinds of subjectAltNames that a request may have: dns, ip, email, uri.\n"
+		      "    #names: [dns]\n"
+		      "    # What the subject takes from the request: common_name, serial_number, organization,\n"
+		      "    # organizational_unit, country. Left out: nothing of it, as common_name above says.\n"
+		      "    #subject: [common_name, serial_number]\n"
+		      "    # IP addresses must be in one of these. Left out: any.\n"
+		      "    #permitted_networks: [\"192.0.2.0/24\", \"2001:db8::/32\"]\n"
+		      "  # For devices that ask through EST.\n"
+		      "  - name: device\n"
+		      "    ca: issuing\n"
+		      "    validity: 90d\n"
+		      "    backdate: 1m\n"
+		      "    usages: [client_auth]\n"
+		      "    names: [dns, ip]\n"
+		      "    subject: [common_name, serial_number]\n"
 		      "  # For the TLS certificate of this server.\n"
 		      "  - name: front\n"
 		      "    ca: issuing\n"
@@ -149,7 +171,33 @@ static void put_doors(struct buf *buf)
 		      "    # How long a validated name stays good for the order it was validated for.\n"
 		      "    #authorization_lifetime: 30d\n"
 		      "\n"
+		      "# EST labels: /.well-known/est/LABEL/simpleenroll and so on; the label default answers\n"
+		      "# without a label, too.\n"
+		      "est:\n"
+		      "  - label: default\n"
+		      "    profile: device\n"
+		      "    # Each of these is enough: certificate (of this CA, or under an anchor below), user (made\n"
+		      "    # by `chancery est user add`), token (one-time, `chancery est token create`),\n"
+		      "    # certificate+user, certificate+token; or anonymous, which then stands here alone.\n"
+		      "    authentication: [certificate, user, token]\n"
+		      "    # Certificates under these count, too: those that the manufacturer put into devices.\n"
+		      "    #anchors: [manufacturer.pem]\n"
+		      "    # What they may ask for: same, their own subject and names; any that the profile gives.\n"
+		      "    #anchored_names: same\n"
+		      "    # Whether a request must be tied to its TLS connection: optional or required.\n"
+		      "    #channel_binding: optional\n"
+		      "    # automatic, or manual: each request waits for `chancery request approve`.\n"
+		      "    #approval: automatic\n"
+		      "    # Whether certificates with the usage registrar, of this CA, may ask for others.\n"
+		      "    #registrars: false\n"
+		      "    # Keys made by the server: off; encrypted, for the client's key only; tls, also without\n"
+		      "    # an encryption besides that of the connection.\n"
+		      "    #server_keys: off\n"
+		      "    # A request that waits for approval is forgotten after this time.\n"
+		      "    #request_lifetime: 7d\n"
+		      "\n"
 		      "# `chancery cert issue --profile …` may use these.\n"
+
 		      "operator:\n"
 		      "  profiles: [operator]\n"
 		      "\n"
@@ -200,7 +248,10 @@ static void put_limits(struct buf *buf)
 		      "  # Memory for signed OCSP answers: KiB, MiB or GiB.\n"
 		      "  #ocsp_cache: 64MiB\n"
 		      "  # Orders that one ACME account may have open.\n"
-		      "  #orders_per_account: 300\n");
+		      "  #orders_per_account: 300\n"
+		      "  # How long ended ACME orders and authorizations are kept after they expired. Certificates\n"
+		      "  # and the audit log are kept for ever.\n"
+		      "  #keep_finished: 30d\n");
 }
 
 char *config_template(struct arena *arena, const struct config_seed *seed)

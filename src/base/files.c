@@ -129,6 +129,13 @@ result files_write(struct op *op, const char *path, mode_t mode, struct bytes co
 	return OK;
 }
 
+result files_move(struct op *op, const char *from, const char *to)
+{
+	if (rename(from, to) != 0)
+		return fail_errno(op, "rename", from);
+	return sync_folder_of(op->arena, to) ? OK : fail_errno(op, "make durable", to);
+}
+
 bool files_exists(const char *path)
 {
 	struct stat st;

@@ -12,6 +12,9 @@ result files_read(struct op *op, const char *path, size_t limit, struct bytes *o
 /* Temporary file, fsync, rename, fsync of the folder: whole or not at all. */
 result files_write(struct op *op, const char *path, mode_t mode, struct bytes content);
 
+/* Rename and fsync of the folder; a file that has the new name is replaced in the same moment. */
+result files_move(struct op *op, const char *from, const char *to);
+
 bool files_exists(const char *path);
 /* One folder; existing is fine. */
 result files_make_folder(struct op *op, const char *path, mode_t mode);

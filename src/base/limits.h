@@ -30,7 +30,25 @@
 #define LIMIT_CONTACT_BYTES 254        /* RFC 5321 path */
 #define LIMIT_NONCE_WINDOW 1048576     /* nonces alive at once: a bitmap of 128 KiB */
 #define LIMIT_NONCE_AGE_S 3600
+#define LIMIT_NONCE_KEY_S 3600         /* nodes that share a store make nonces with one key for that long */
+#define LIMIT_NONCE_KEYS 32            /* keys alive at once: three, and one more for each node that starts at the same moment */
+#define LIMIT_NONCE_CLOCK_S 600        /* by which the clocks of nodes may differ before good nonces are refused */
+#define LIMIT_NONCE_LOOK_MS 100        /* nonces of unknown keys cost one query in this time, however many come (F22) */
 #define LIMIT_ACCOUNT_KEYS 1024        /* kept ready to verify with: some 2 KiB each */
+
+/* EST. */
+#define LIMIT_BODY_EST 65536           /* a 32 KiB CSR in base64, with line breaks; or a CMS around it */
+#define LIMIT_AUTHORIZATION_BYTES 2048 /* an Authorization header: a password has at most 256 bytes */
+#define LIMIT_USER_NAME 64
+#define LIMIT_PASSWORD_BYTES 256
+#define LIMIT_KNOWN_CREDENTIALS 1024   /* passwords that need no scrypt again, of 40 bytes each */
+#define LIMIT_KNOWN_CREDENTIAL_S 600
+#define LIMIT_DIGEST_NONCE_S 300       /* a client answers at once, and is told when it was too slow */
+#define LIMIT_LOGIN_FAILURES 10        /* in a row, then the user is locked (E17) */
+#define LIMIT_LOGIN_LOCK_S 900
+#define LIMIT_EST_PENDING 1000         /* requests of one label that wait for an operator */
+#define LIMIT_EST_REPEAT_S 600         /* how long a repeated request finds its certificate again (E14) */
+#define LIMIT_EST_REFUSALS 60          /* in the audit log, of one node in a minute; the next one tells how many more there were */
 
 /* Keys and certificates (N6, N12, N13). */
 #define LIMIT_RSA_MIN_BITS 2048

@@ -14,8 +14,10 @@ src_base_libbase_a_SOURCES = \
 	src/base/config.h \
 	src/base/config_check.c \
 	src/base/config_check.h \
+	src/base/config_est.c \
 	src/base/config_lines.c \
 	src/base/config_lines.h \
+	src/base/config_profiles.c \
 	src/base/config_schema.c \
 	src/base/config_schema.h \
 	src/base/config_take.c \
@@ -35,6 +37,8 @@ src_base_libbase_a_SOURCES = \
 	src/base/op.c \
 	src/base/op.h \
 	src/base/openssl_auto.h \
+	src/base/password.c \
+	src/base/password.h \
 	src/base/random.c \
 	src/base/random.h \
 	src/base/result.h \
@@ -52,6 +56,7 @@ BASE_TESTS = \
 	tests/unit/test_json \
 	tests/unit/test_merkle \
 	tests/unit/test_op \
+	tests/unit/test_password \
 	tests/unit/test_secret_files \
 	tests/unit/test_text
 check_PROGRAMS += $(BASE_TESTS)
@@ -79,6 +84,9 @@ tests_unit_test_merkle_LDADD = $(BASE_TEST_LIBS)
 tests_unit_test_op_SOURCES = tests/unit/test_op.c $(BASE_TEST_COMMON)
 tests_unit_test_op_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_test_op_LDADD = $(BASE_TEST_LIBS)
+tests_unit_test_password_SOURCES = tests/unit/test_password.c $(BASE_TEST_COMMON)
+tests_unit_test_password_CFLAGS = $(BASE_TEST_CFLAGS)
+tests_unit_test_password_LDADD = $(BASE_TEST_LIBS)
 tests_unit_test_secret_files_SOURCES = tests/unit/test_secret_files.c $(BASE_TEST_COMMON)
 tests_unit_test_secret_files_CFLAGS = $(BASE_TEST_CFLAGS)
 tests_unit_test_secret_files_LDADD = $(BASE_TEST_LIBS)

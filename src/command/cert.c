@@ -12,6 +12,16 @@
 #include "command/operator.h"
 #include "command/print.h"
 
+/* RFC 3986 section 2.1: whatever is not unreserved. */
+static void put_escaped(struct buf *query, const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+		bool is_unreserved = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+				     strchr("-._~", *p) != NULL;
+		buf_printf(query, is_unreserved ? "%c" : "%%%02X", *p);
+	}
+}
+
 static int list(int argc, char **argv)
 {
 	const char *dir = NULL, *filters[6] = { NULL };
@@ -27,7 +37,7 @@ static int list(int argc, char **argv)
 		.rows = rows,
 		.help = "Usage: chancery cert list [OPTION…]\n\n"
 			"Lists certificates in order of serial. Options narrow it down:\n\n"
-			"  --name NAME       that carry this DNS name\n"
+			"  --name NAME       that carry this name: a DNS name, an address, a common name, …\n"
 			"  --profile P       of this profile\n"
 			"  --ca CA           of this CA\n"
 			"  --expires-in 30d  that end within this time\n"
@@ -44,8 +54,10 @@ static int list(int argc, char **argv)
 	buf_init(&query, op->arena, 64);
 	buf_printf(&query, "revoked=%s", revoked ? "true" : "false");
 	for (unsigned i = 0; i < 6; i++)
-		if (filters[i] != NULL)
-			buf_printf(&query, "&%s=%s", names[i], filters[i]);
+		if (filters[i] != NULL) {
+			buf_printf(&query, "&%s=", names[i]);
+			put_escaped(&query, filters[i]);
+		}
 	struct operator_call call = { .dir = command_dir(op, dir),
 				      .method = HTTP_GET,
 				      .path = "/api/v1/certificates",

@@ -9,15 +9,24 @@
 
 #include "base/files.h"
 
+const char *command_file(struct op *op, const char *path)
+{
+	char here[PATH_MAX];
+	if (path[0] == '/' || getcwd(here, sizeof here) == NULL)
+		return arena_text(op->arena, path);
+	return files_join(op->arena, here, path);
+}
+
 const char *command_dir(struct op *op, const char *option)
 {
 	const char *dir = option != NULL ? option : getenv("CHANCERY_DIR");
-	if (dir == NULL || dir[0] == '\0')
-		return CHANCERY_SYSCONFDIR;
-	char here[PATH_MAX];
-	if (dir[0] == '/' || getcwd(here, sizeof here) == NULL)
-		return arena_text(op->arena, dir);
-	return files_join(op->arena, here, dir);
+	return dir == NULL || dir[0] == '\0' ? CHANCERY_SYSCONFDIR : command_file(op, dir);
+}
+
+void command_is_operator(struct op *op)
+{
+	op->actor.kind = ACTOR_OPERATOR;
+	snprintf(op->actor.id, sizeof op->actor.id, "uid:%u", (unsigned)getuid());
 }
 
 int command_failed(const char *command, struct op *op)

@@ -14,13 +14,21 @@ int command_doctor(int argc, char **argv);
 int command_ca(int argc, char **argv);
 int command_cert(int argc, char **argv);
 int command_crl(int argc, char **argv);
+int command_est(int argc, char **argv);
+int command_request(int argc, char **argv);
 int command_audit(int argc, char **argv);
+int command_backup(int argc, char **argv);
+int command_restore(int argc, char **argv);
 
 /* The server role (server_role.c): everything between the sockets and the store. */
 int server_main(const char *dir);
 
 /* --dir, else $CHANCERY_DIR, else /etc/chancery; absolute, in op's arena. */
 const char *command_dir(struct op *op, const char *option);
+/* A path as it was typed, absolute: from the folder in which it was typed. */
+const char *command_file(struct op *op, const char *path);
+/* From here on `op` acts for the person who typed the command. */
+void command_is_operator(struct op *op);
 /* Prints the failure that `op` holds, frees it, and returns EXIT_FAILED. */
 int command_failed(const char *command, struct op *op);
 

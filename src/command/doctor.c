@@ -19,9 +19,10 @@
 #include "base/json.h"
 #include "base/openssl_auto.h"
 #include "base/text.h"
-#include "ca/authority.h"
+#include "ca/journal.h"
 #include "command/lock.h"
 #include "command/operator.h"
+#include "protocols/list.h"
 #include "store/authorities.h"
 
 #define TOKEN_LIMIT_MS 30000
@@ -159,8 +160,9 @@ static void check_listeners(struct op *op, struct doctor *d)
 {
 	if (d->is_server_up)
 		return;
-	const struct config_texts *lists[] = { &d->config->listen.https, &d->config->listen.http };
-	for (unsigned k = 0; k < 2; k++)
+	const struct config_listen *listen = &d->config->listen;
+	const struct config_texts *lists[] = { &listen->https, &listen->http, &listen->mutual };
+	for (unsigned k = 0; k < 3; k++)
 		for (unsigned i = 0; i < lists[k]->n; i++)
 			say_result(op, d, "listener", check_port(op, lists[k]->items[i]), lists[k]->items[i]);
 }
@@ -225,7 +227,7 @@ static void check_crls(struct op *op, struct doctor *d)
 	}
 }
 
-/* The log against DIR/checkpoint is what ledger_open refuses on. */
+/* The log against DIR/checkpoint is what ledger_open refuses on; a server asks the journal, too. */
 static void check_log(struct op *op, struct doctor *d)
 {
 	struct ledger *ledger = NULL;
@@ -234,8 +236,10 @@ static void check_log(struct op *op, struct doctor *d)
 		return;
 	}
 	result r = ledger_open(op, d->authority->store, d->authority->node, &ledger);
-	say_result(op, d, "log", r, "agrees with its last checkpoint (chancery audit verify recomputes it)");
 	ledger_free(&ledger);
+	if (r.err == ERR_NONE)
+		r = journal_check(op, d->authority->store, d->dir);
+	say_result(op, d, "log", r, "agrees with its last checkpoint and the recovery journal (chancery audit verify recomputes it)");
 }
 
 static void examine(struct op *op, struct doctor *d)
@@ -243,6 +247,8 @@ static void examine(struct op *op, struct doctor *d)
 	check_folder(op, d);
 	check_clock(op, d);
 	if (!say_result(op, d, "configuration", config_load(op, d->dir, &d->config), "chancery.yaml is in order"))
+		return;
+	if (!say_result(op, d, "protocols", protocols_check(op, d->config), "the files that they need are there"))
 		return;
 	check_server(op, d);
 	result r = authority_open(op, d->config, NULL, NULL, &d->authority);

@@ -32,11 +32,12 @@ static result build_chain(struct op *op, const struct issued *issued, const stru
 static result issue_own(struct op *op, struct server *server, EVP_PKEY *key, struct issued *issued)
 {
 	const struct config *config = authority_config(server->authority);
-	struct identifier host = { IDENTIFIER_DNS, config->host };
+	const struct identifier names[] = { { IDENTIFIER_DNS, config->host }, { IDENTIFIER_DNS, config->listen.mutual_host } };
 	struct authorization_facts facts = { .door = DOOR_INTERNAL,
 					     .profile = config->tls_profile,
-					     .identifiers = &host,
-					     .n_identifiers = 1,
+					     .identifiers = names,
+					     .n_identifiers = config->listen.mutual_host != NULL ? 2 : 1,
+					     .main_name = config->host,
 					     .requester = "system" };
 	struct authorization *authorization;
 	TRY(authorization_new(op, config, &facts, &authorization));

@@ -22,11 +22,14 @@ static void check(struct json_writer *w, bool *is_ready, const char *name, bool 
 	*is_ready = *is_ready && is_good;
 }
 
+/* So long without a look at the log, revocations of other nodes are missed that clients count on (I5). */
+#define BEHIND_MAX_MS 10000
+
 static const char *crl_trouble(struct op *op, struct authority *a)
 {
 	STORE_LEASE(lease);
 	if (store_read(op, a->store, &lease).err != ERR_NONE)
-		return "the store cannot be read";
+		return "the store cannot be reached; it is looked for, and see the log for store events";
 	for (unsigned i = 0; i < a->hierarchy->n; i++) {
 		struct crl_row crl;
 		if (crl_load_latest_times(op, lease.db, a->hierarchy->cas[i].name, &crl).err != ERR_NONE)
@@ -35,6 +38,18 @@ static const char *crl_trouble(struct op *op, struct authority *a)
 			return "a CRL is past its nextUpdate; try: chancery crl publish, and see the log for crl events";
 	}
 	return NULL;
+}
+
+/* F3, F4: what stands in the way of writing, and of promising that it stays written. */
+static void check_store(struct op *op, struct authority *a, struct json_writer *w, bool *is_ready)
+{
+	struct ledger_state ledger;
+	const char *trouble = crl_trouble(op, a);
+	check(w, is_ready, "store_and_crls", trouble == NULL, trouble);
+	ledger_read_state(a->ledger, &ledger);
+	check(w, is_ready, "store_writes", !ledger.is_away, "the store cannot be written just now; see the log for store events");
+	check(w, is_ready, "store_failover", store_may_promise(op, a->store).err == ERR_NONE, op->detail);
+	op_clear_failure(op);
 }
 
 static result serve_ready(struct op *op, const struct call *call, struct reply *reply)
@@ -47,9 +62,10 @@ static result serve_ready(struct op *op, const struct call *call, struct reply *
 	json_write_object(&w, NULL);
 	check(&w, &is_ready, "token", token_is_up(a->token), "no signer is running; see the log for signer events");
 	check(&w, &is_ready, "courier", courier_is_up(a->courier), "the courier is not running; validation waits");
-	const char *trouble = crl_trouble(op, a);
-	op_clear_failure(op);
-	check(&w, &is_ready, "store_and_crls", trouble == NULL, trouble != NULL ? trouble : "");
+	check_store(op, a, &w, &is_ready);
+	if (server->follower != NULL)
+		check(&w, &is_ready, "other_nodes", follower_behind_ms(server->follower) <= BEHIND_MAX_MS,
+		      "revocations by other nodes are not known here; see the log for follow events");
 	json_write_bool(&w, "ready", is_ready);
 	json_write_object_end(&w);
 	reply->status = is_ready ? 200 : 503;

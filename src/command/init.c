@@ -36,6 +36,7 @@ static const char help[] =
 	"  --listen ADDRESS    where to listen (127.0.0.1; 0.0.0.0 or [::] for all)\n"
 	"  --https-port N      8443\n"
 	"  --http-port N       8080\n"
+	"  --mutual-port N     https that asks for client certificates (the https port + 1)\n"
 	"  --ocsp-key WHERE    memory (default): responder keys live in memory; token: in the token\n"
 	"  --resolver IP:PORT  DNS server for validation (the system's)\n"
 	"  --validation-port N port of http-01 on the clients (80; others are for tests)\n"
@@ -43,7 +44,7 @@ static const char help[] =
 
 struct init {
 	const char *dir, *name, *host, *key_type, *store, *module, *token_label, *pin_file, *listen, *https_port,
-		*http_port, *ocsp_key, *resolver, *validation_port;
+		*http_port, *mutual_port, *ocsp_key, *resolver, *validation_port;
 	bool allow_loopback;
 };
 
@@ -53,6 +54,20 @@ static result read_port(struct op *op, const char *option, const char *text, uns
 	if (!text_parse_u64(text, 1, 65535, &port))
 		return FAIL(op, ERR_MALFORMED, "%s takes a port from 1 to 65535, not %s", option, text);
 	*out = (unsigned)port;
+	return OK;
+}
+
+/* The one after the https port, unless plain HTTP has it. */
+static result read_mutual_port(struct op *op, const char *text, struct config_seed *seed)
+{
+	if (text != NULL)
+		return read_port(op, "--mutual-port", text, &seed->mutual_port);
+	seed->mutual_port = seed->https_port + 1;
+	if (seed->mutual_port == seed->http_port)
+		seed->mutual_port++;
+	if (seed->mutual_port > 65535)
+		return FAIL(op, ERR_MALFORMED, "there is no port after --https-port %u: name one with --mutual-port",
+			    seed->https_port);
 	return OK;
 }
 
@@ -70,6 +85,7 @@ static result write_configuration(struct op *op, const struct init *in, const ch
 				    .resolver = in->resolver };
 	TRY(read_port(op, "--https-port", in->https_port, &seed.https_port));
 	TRY(read_port(op, "--http-port", in->http_port, &seed.http_port));
+	TRY(read_mutual_port(op, in->mutual_port, &seed));
 	TRY(read_port(op, "--validation-port", in->validation_port, &seed.validation_http_port));
 	char *yaml = config_template(op->arena, &seed);
 	struct config *config;
@@ -109,6 +125,8 @@ static result hold_ceremony(struct op *op, const struct init *in, const struct c
 	result r = store_open(op, config->store, config->dir, &store);
 	if (r.err == ERR_NONE)
 		r = ledger_open(op, store, node, &ledger);
+	if (r.err == ERR_NONE)
+		r = store_may_promise(op, store);
 	if (r.err == ERR_NONE)
 		r = ceremony_run(op, config, store, ledger, token, &plan, fingerprint);
 	ledger_free(&ledger);
@@ -176,6 +194,7 @@ int command_init(int argc, char **argv)
 					   { "listen", &in.listen, NULL },
 					   { "https-port", &in.https_port, NULL },
 					   { "http-port", &in.http_port, NULL },
+					   { "mutual-port", &in.mutual_port, NULL },
 					   { "ocsp-key", &in.ocsp_key, NULL },
 					   { "resolver", &in.resolver, NULL },
 					   { "validation-port", &in.validation_port, NULL },
@@ -189,8 +208,7 @@ int command_init(int argc, char **argv)
 	}
 	struct op *op = op_new();
 	in.dir = command_dir(op, in.dir);
-	snprintf(op->actor.id, sizeof op->actor.id, "uid:%u", (unsigned)getuid());
-	op->actor.kind = ACTOR_OPERATOR;
+	command_is_operator(op);
 	char *fingerprint;
 	if (run(op, &in, &fingerprint).err != ERR_NONE)
 		return command_failed("init", op);

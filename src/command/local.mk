@@ -1,10 +1,14 @@
 noinst_LIBRARIES += src/command/libcommand.a
 src_command_libcommand_a_SOURCES = \
 	src/command/audit.c \
+	src/command/backup.c \
 	src/command/ca.c \
 	src/command/cert.c \
 	src/command/command.c src/command/command.h \
 	src/command/doctor.c \
+	src/command/est.c src/command/est.h \
+	src/command/est_token.c \
+	src/command/est_user.c \
 	src/command/front_certificate.c \
 	src/command/health.c \
 	src/command/init.c \
@@ -12,6 +16,8 @@ src_command_libcommand_a_SOURCES = \
 	src/command/operator.c src/command/operator.h \
 	src/command/options.c src/command/options.h \
 	src/command/print.c src/command/print.h \
+	src/command/request.c \
+	src/command/restore.c \
 	src/command/serve.c \
 	src/command/server_role.c src/command/server_role.h
 

@@ -18,11 +18,31 @@ static const struct option_row *find(const struct options *o, const char *name, 
 	return NULL;
 }
 
+/* The value of "--name=value", or the argument after "--name"; NULL: there is none. */
+static const char *value_of(const char *equals, const char *next, int *used)
+{
+	*used = equals != NULL ? 1 : 2;
+	return equals != NULL ? equals + 1 : next;
+}
+
+static enum options_outcome take_item(const struct options *o, const char *argument, const char *value)
+{
+	if (value == NULL)
+		return usage(o, "needs a value: ", argument);
+	if (o->list->n == o->list->max)
+		return usage(o, "too often: ", argument);
+	o->list->items[o->list->n++] = value;
+	return OPTIONS_GO_ON;
+}
+
 /* One option; *used is 2 when its value was the next argument. */
 static enum options_outcome take_option(const struct options *o, const char *argument, const char *next, int *used)
 {
 	const char *name = argument + 2, *equals = strchr(name, '=');
-	const struct option_row *row = find(o, name, equals != NULL ? (size_t)(equals - name) : strlen(name));
+	size_t n = equals != NULL ? (size_t)(equals - name) : strlen(name);
+	if (o->list != NULL && strlen(o->list->name) == n && strncmp(o->list->name, name, n) == 0)
+		return take_item(o, argument, value_of(equals, next, used));
+	const struct option_row *row = find(o, name, n);
 	*used = 1;
 	if (row == NULL)
 		return usage(o, "no such option: ", argument);
@@ -32,11 +52,8 @@ static enum options_outcome take_option(const struct options *o, const char *arg
 		*row->flag = true;
 		return OPTIONS_GO_ON;
 	}
-	if (equals == NULL && next == NULL)
-		return usage(o, "needs a value: ", argument);
-	*row->value = equals != NULL ? equals + 1 : next;
-	*used = equals != NULL ? 1 : 2;
-	return OPTIONS_GO_ON;
+	*row->value = value_of(equals, next, used);
+	return *row->value != NULL ? OPTIONS_GO_ON : usage(o, "needs a value: ", argument);
 }
 
 enum options_outcome options_parse(struct options *o, int argc, char **argv)

@@ -12,9 +12,17 @@ struct option_row {
 	bool *flag;
 };
 
+/* An option that may be given several times. */
+struct option_list {
+	const char *name; /* without "--" */
+	const char **items;
+	unsigned n, max;
+};
+
 struct options {
 	const char *command;           /* "cert issue", for messages */
 	const struct option_row *rows; /* ends with a NULL name */
+	struct option_list *list;      /* NULL: none */
 	const char **positional;
 	unsigned n_positional, min_positional, max_positional;
 	const char *help;              /* printed for --help */

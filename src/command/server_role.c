@@ -31,6 +31,10 @@
 #define SIGNER_WAIT_MS 30000
 #define START_LIMIT_MS 60000
 #define STOP_LIMIT_MS 5000
+/* Looks for a store that is away: soon, then less often; and how often that is said. */
+#define STORE_PAUSE_FIRST_MS 250
+#define STORE_PAUSE_LAST_MS 5000
+#define STORE_WORD_MS 60000
 
 /* The supervisor's events come on its link's thread. */
 static void on_peer(void *arg, enum peer_kind kind, unsigned index, int own_fd)
@@ -61,6 +65,11 @@ static void reload(void *arg)
 	struct op *op = op_new();
 	struct config *config;
 	result r = config_load(op, server->dir, &config);
+	if (r.err == ERR_NONE) {
+		r = protocols_check(op, config);
+		if (r.err != ERR_NONE)
+			config_free(&config);
+	}
 	if (r.err == ERR_NONE)
 		r = authority_reload(op, server->authority, config);
 	if (r.err != ERR_NONE) {
@@ -114,6 +123,35 @@ static result wait_for_token(struct op *op, struct server *server)
 	return OK;
 }
 
+/*
+ * F3: a database that is away is waited for, without an end: nothing is wrong
+ * here that a new start would mend. What it refuses ends the start.
+ */
+static result wait_for_store(struct op *op, struct server *server)
+{
+	struct pollfd stop = { .fd = server->stop_fd, .events = POLLIN };
+	int64_t pause_ms = STORE_PAUSE_FIRST_MS, next_word_ms = 0;
+	for (;;) {
+		result r = store_reach(op, server->config->store, server->dir);
+		if (r.err != ERR_BUSY)
+			return r;
+		if (clock_monotonic_ms() >= next_word_ms) {
+			log_warning(op, "store.awaited", "the server starts as soon as its store is there: %s", op->detail);
+			next_word_ms = clock_monotonic_ms() + STORE_WORD_MS;
+		}
+		if (poll(&stop, 1, (int)pause_ms) > 0)
+			return FAIL(op, ERR_BUSY, "stopped before the store was there");
+		op_clear_failure(op);
+		pause_ms = pause_ms * 2 < STORE_PAUSE_LAST_MS ? pause_ms * 2 : STORE_PAUSE_LAST_MS;
+	}
+}
+
+/* F4: nobody is promised what the next failover would lose. */
+static result check_failover(struct op *op, const struct authority *a)
+{
+	return store_may_promise(op, a->store).err == ERR_NONE ? OK : FAIL(op, ERR_POLICY, "%s", op->detail);
+}
+
 /* Peers may come before the house is open: token and courier exist first. */
 static void connect_peers(struct server *server)
 {
@@ -130,9 +168,12 @@ static result open_house(struct op *op, struct server *server)
 	struct authority *a = server->authority;
 	if (a->hierarchy->n == 0)
 		return FAIL(op, ERR_NOT_FOUND, "there is no CA in %s: run chancery init first", server->dir);
+	TRY(check_failover(op, a));
 	TRY(ledger_take_epoch(op, a->ledger)); /* an earlier process of this node writes no more */
 	TRY(issue_recover(op, a, true, &recovered));
 	published_put_hierarchy(op, a->published, a->hierarchy);
+	if (store_is_shared(a->store))
+		TRY(follower_open(op, a, &server->follower));
 	TRY(crl_refresh(op, a, true));
 	TRY(ocsp_signers_open(op, a, &a->ocsp));
 	return OK;
@@ -156,12 +197,17 @@ static void open_protocols(struct server *server)
 	health_routes_add(server);
 }
 
+static const char *listener_name(enum listener_kind kind)
+{
+	return kind == ON_HTTPS ? "https" : kind == ON_MUTUAL ? "https with client certificates" : "http";
+}
+
 static result listen_on(struct op *op, struct server *server, enum listener_kind kind, const struct config_texts *list)
 {
 	for (unsigned i = 0; i < list->n; i++) {
 		unsigned port;
 		TRY(front_listen(op, server->front, kind, list->items[i], &port));
-		log_info(op, "front.listening", "%s on %s", kind == ON_HTTPS ? "https" : "http", list->items[i]);
+		log_info(op, "front.listening", "%s on %s", listener_name(kind), list->items[i]);
 	}
 	return OK;
 }
@@ -177,6 +223,9 @@ static result open_front(struct op *op, struct server *server)
 	server->front = front_new(&front);
 	TRY(front_certificate_renew(op, server));
 	TRY(listen_on(op, server, ON_HTTPS, &config->listen.https));
+	TRY(listen_on(op, server, ON_MUTUAL, &config->listen.mutual));
+	if (config->listen.mutual_host != NULL)
+		front_set_mutual_host(server->front, config->listen.mutual_host);
 	TRY(listen_on(op, server, ON_HTTP, &config->listen.http));
 	TRY(front_listen_local(op, server->front, files_join(op->arena, server->dir, "chancery.sock")));
 	return front_start(op, server->front);
@@ -195,8 +244,11 @@ static void poke_crl(void *steward)
 
 static result start(struct op *op, struct server *server)
 {
+	TRY(wait_for_store(op, server));
+	op->deadline_ms = clock_monotonic_ms() + START_LIMIT_MS;
 	TRY(wait_for_token(op, server));
 	TRY(open_house(op, server));
+	TRY(protocols_check(op, server->config));
 	open_lanes(server);
 	server->routes = routes_new();
 	server->steward = steward_new();
@@ -208,6 +260,8 @@ static result start(struct op *op, struct server *server)
 	steward_add_ca(server->steward, server->authority);
 	TRY(record(op, server, AUDIT_SERVER_STARTED));
 	steward_start(server->steward);
+	if (server->follower != NULL)
+		follower_start(server->follower);
 	atomic_store(&server->is_serving, true);
 	supervisor_link_ready(server->link);
 	log_info(op, "server.ready", "serving %s as %s", server->dir, config_https_base(op->arena, server->config));
@@ -241,10 +295,13 @@ static void stop(struct server *server, bool was_serving)
 	if (server->front != NULL)
 		front_drain(server->front, LIMIT_DRAIN_MS);
 	each_protocol(server, false);
-	steward_free(&server->steward);
+	follower_stop(server->follower);
+	steward_stop(server->steward);
 	front_free(&server->front); /* jobs still queued in the lanes may outlast it */
 	for (unsigned i = 0; i < LANE_COUNT; i++)
 		lane_free(&server->lanes[i]);
+	follower_free(&server->follower); /* the last job is done: nobody asks it, or pokes the steward */
+	steward_free(&server->steward);
 	routes_free(&server->routes);
 	if (was_serving)
 		record_stop(server);
@@ -283,7 +340,6 @@ int server_main(const char *dir)
 	struct server server = { .dir = dir, .stop_fd = eventfd(0, EFD_CLOEXEC), .peers_mutex = PTHREAD_MUTEX_INITIALIZER };
 	struct op *op = op_new();
 	int lock = -1, status = EXIT_FAILED;
-	op->deadline_ms = clock_monotonic_ms() + START_LIMIT_MS;
 	signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the write */
 	log_open("server", LOG_LEVEL_INFO);
 	result r = config_load(op, dir, &server.config);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "ca/authority.h"
+#include "ca/follow.h"
 #include "ca/steward.h"
 #include "ipc/supervisor.h"
 #include "protocols/list.h"
@@ -26,6 +27,7 @@ struct server {
 	struct routes *routes;
 	struct front *front;
 	struct steward *steward;
+	struct follower *follower;      /* NULL: no other node has the store */
 	struct supervisor_link *link;
 	void *protocol_states[PROTOCOLS_MAX];
 	atomic_bool is_serving;         /* from the end of the start to the beginning of the stop: events may use the lanes */

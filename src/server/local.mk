@@ -38,7 +38,7 @@ src_server_libserver_a_SOURCES = \
 	src/server/tls.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_gate tests/unit/test_route tests/unit/test_lane tests/unit/test_front
+check_PROGRAMS += tests/unit/test_gate tests/unit/test_route tests/unit/test_lane tests/unit/test_front tests/unit/test_peer
 
 tests_unit_test_gate_SOURCES = tests/unit/test_gate.c tests/unit/check.h
 tests_unit_test_gate_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -51,6 +51,10 @@ tests_unit_test_route_LDADD = $(SERVER_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_lane_SOURCES = tests/unit/test_lane.c tests/unit/check.h
 tests_unit_test_lane_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_lane_LDADD = $(SERVER_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_peer_SOURCES = tests/unit/test_peer.c tests/unit/front_fixture.c tests/unit/front_fixture.h tests/unit/check.h
+tests_unit_test_peer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_peer_LDADD = $(SERVER_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_front_SOURCES = tests/unit/test_front.c tests/unit/front_fixture.c tests/unit/front_fixture.h tests/unit/check.h
 tests_unit_test_front_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -32,6 +32,14 @@ static const char *const type_names[AUDIT_TYPE_COUNT] = {
 	[AUDIT_CRL_SIGNED] = "crl.signed",
 	[AUDIT_OCSP_KEY_CHANGED] = "ocsp.key-changed",
 	[AUDIT_CHECKPOINT_SIGNED] = "checkpoint.signed",
+	[AUDIT_BACKUP_MADE] = "backup.made",
+	[AUDIT_STORE_RESTORED] = "store.restored",
+	[AUDIT_CREDENTIAL_CREATED] = "credential.created",
+	[AUDIT_CREDENTIAL_CHANGED] = "credential.changed",
+	[AUDIT_CREDENTIAL_LOCKED] = "credential.locked",
+	[AUDIT_AUTHENTICATION_REFUSED] = "authentication.refused",
+	[AUDIT_ENROLLMENT_REQUESTED] = "enrollment.requested",
+	[AUDIT_ENROLLMENT_DECIDED] = "enrollment.decided",
 };
 
 const char *audit_type_name(enum audit_type type)
@@ -169,6 +177,7 @@ struct bytes audit_event_encode(struct op *op, const struct audit_event *event, 
 	maybe_text(op, w, "order", event->order);
 	maybe_text(op, w, "outcome", event->outcome);
 	maybe_text(op, w, "profile", event->profile);
+	maybe_text(op, w, "profile_hash", event->profile_hash);
 	maybe_text(op, w, "reason", event->reason);
 	maybe_text(op, w, "remote", op->actor.remote);
 	maybe_text(op, w, "request", op->request_id);

@@ -29,6 +29,14 @@ enum audit_type {
 	AUDIT_CRL_SIGNED,
 	AUDIT_OCSP_KEY_CHANGED,
 	AUDIT_CHECKPOINT_SIGNED,
+	AUDIT_BACKUP_MADE,
+	AUDIT_STORE_RESTORED,   /* an older copy of the store was accepted */
+	AUDIT_CREDENTIAL_CREATED,    /* a user, a one-time token */
+	AUDIT_CREDENTIAL_CHANGED,
+	AUDIT_CREDENTIAL_LOCKED,
+	AUDIT_AUTHENTICATION_REFUSED,
+	AUDIT_ENROLLMENT_REQUESTED,  /* a request without an order (EST) */
+	AUDIT_ENROLLMENT_DECIDED,
 	AUDIT_TYPE_COUNT
 };
 const char *audit_type_name(enum audit_type type); /* "certificate.issued" */
@@ -41,6 +49,7 @@ struct audit_fact {
 struct audit_event {
 	enum audit_type type;
 	const char *account, *authorization, *ca, *door, *order, *profile; /* object names, NULL if none */
+	const char *profile_hash;   /* SHA-256 of the profile's content, hex */
 	const char *serial;         /* lower-case hex */
 	const char *const *names;   /* identifiers, "dns:a.example" */
 	unsigned n_names;

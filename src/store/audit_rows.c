@@ -46,6 +46,16 @@ result audit_rows_read(struct op *op, struct db *db, uint64_t seq, uint64_t limi
 		      pass_on, &reader, NULL, DB_INT(seq), DB_INT(limit > INT64_MAX ? INT64_MAX : limit));
 }
 
+result audit_rows_read_types(struct op *op, struct db *db, uint64_t seq, uint64_t end, const char *const types[3],
+			     audit_rows_each *each, void *arg)
+{
+	struct reader reader = { each, arg };
+	return DB_RUN(op, db,
+		      "SELECT seq, time_ns, type, serial, leaf, entry FROM audit_entry"
+		      " WHERE seq >= $1 AND seq < $2 AND type IN ($3, $4, $5) ORDER BY seq",
+		      pass_on, &reader, NULL, DB_INT(seq), DB_INT(end), DB_STR(types[0]), DB_STR(types[1]), DB_STR(types[2]));
+}
+
 result audit_seq_of_serial(struct op *op, struct db *db, const char *type, const char *serial, uint64_t *seq)
 {
 	int64_t found = -1;
@@ -89,6 +99,11 @@ result audit_head_move(struct op *op, struct db *db, uint64_t old_size, const st
 	uint64_t changes;
 	TRY(db_run(op, db, sql, values, old_size == 0 ? 2 : 3, NULL, NULL, &changes));
 	return row_expect_change(op, changes, "the head of the log is not at %llu any more", (unsigned long long)old_size);
+}
+
+result audit_head_touch(struct op *op, struct db *db)
+{
+	return db_run(op, db, "UPDATE audit_head SET size = size WHERE id = 1", NULL, 0, NULL, NULL, NULL);
 }
 
 result audit_checkpoint_write(struct op *op, struct db *db, uint64_t size, struct bytes note)

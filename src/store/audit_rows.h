@@ -21,10 +21,16 @@ result audit_rows_append(struct op *op, struct db *db, const struct audit_row *r
 typedef result audit_rows_each(struct op *op, void *arg, const struct audit_row *row);
 result audit_rows_read(struct op *op, struct db *db, uint64_t seq, uint64_t limit, audit_rows_each *each, void *arg);
 
+/* Those of three types, from `seq` on and before `end`. */
+result audit_rows_read_types(struct op *op, struct db *db, uint64_t seq, uint64_t end, const char *const types[3],
+			     audit_rows_each *each, void *arg);
+
 /* `root` may be NULL. An empty log has size 0. */
 result audit_head_read(struct op *op, struct db *db, struct merkle_frontier *frontier, struct merkle_hash *root);
 /* Compare-and-swap: ERR_CONFLICT when the stored head is not `old_size`. */
 result audit_head_move(struct op *op, struct db *db, uint64_t old_size, const struct merkle_frontier *frontier);
+/* Writes it as it is, for a COMMIT that has something to make durable. */
+result audit_head_touch(struct op *op, struct db *db);
 
 /* Refuses other than 256 hashes. */
 result audit_tile_write(struct op *op, struct db *db, unsigned level, uint64_t index, struct bytes hashes);

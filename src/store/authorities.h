@@ -37,8 +37,35 @@ struct crl_row {
 	int64_t this_update_s, next_update_s;
 	struct bytes der; /* empty: number taken, not signed */
 };
-/* Takes the next CRL number of a CA; never handed out twice (I6). */
-result crl_take_number(struct op *op, struct db *db, const char *ca, uint64_t *number);
+
+/*
+ * A CRL is made outside of any transaction, and one at a time over all nodes:
+ * whoever takes a CA's next number has the turn until its CRL is recorded, or it
+ * gives up. The turn of a node that died ends when the node takes a new epoch
+ * (its own restart need not wait for that), is not seen, or at the latest by
+ * the clock. Clocks that differ cost a CRL that is made in vain, and no more: what
+ * counts at the end is crl_turn_end().
+ */
+#define CRL_TURN_S 120          /* many times what a CRL of a million entries takes */
+#define CRL_BUILDER_UNSEEN_S 60 /* six times the steward's sign of life, which waits while it makes a CRL */
+
+struct crl_builder {
+	const char *node;
+	uint64_t epoch; /* 0: a command */
+};
+struct crl_turn {
+	uint64_t number;     /* the last one that was taken; 0: none yet */
+	const char *builder; /* who makes a CRL with it; NULL: nobody */
+	int64_t until_s;     /* 0: its node is gone */
+};
+result crl_turn_load(struct op *op, struct db *db, const char *ca, int64_t now_s, struct crl_turn *out);
+bool crl_turn_is_of_another(const struct crl_turn *turn, const char *node, int64_t now_s);
+/* The next CRL number and the turn, whoever had it: the caller has looked. A number is never handed out twice (I6). */
+result crl_turn_take(struct op *op, struct db *db, const char *ca, const struct crl_builder *builder, int64_t now_s,
+		     uint64_t *number);
+/* Before the CRL is written, in the same transaction, or to give up. ERR_CONFLICT, and nothing is written: another has the turn. */
+result crl_turn_end(struct op *op, struct db *db, const char *ca, const struct crl_builder *builder, uint64_t number);
+
 result crl_insert(struct op *op, struct db *db, const struct crl_row *row); /* older ones but the last 8 are dropped */
 result crl_load_latest(struct op *op, struct db *db, const char *ca, struct crl_row *out); /* ERR_NOT_FOUND */
 /* The same without the DER, which may be large: number and times. */

@@ -2,11 +2,12 @@
 #include "store/certificates.h"
 
 #include "base/json.h"
+#include "base/text.h"
 #include "store/row.h"
 
 #define STATES 4
 static const char *const states[STATES] = { "intended", "issued", "failed", "orphaned" };
-static const char *const claim_kinds[] = { "none", "acme-order" };
+static const char *const claim_kinds[] = { "none", "acme-order", "enrollment" };
 
 const char *certificate_status_name(enum certificate_status status)
 {
@@ -16,13 +17,24 @@ const char *certificate_status_name(enum certificate_status status)
 
 #define COLUMNS                                                                                                \
 	"c.serial, c.ca, c.profile, c.door, c.status, c.subject, c.names, c.spki_hash, c.tbs, c.der,"         \
-	" c.requester, c.claim_kind, c.claim_id, c.node, c.not_before_s, c.not_after_s, c.intended_s, c.issued_s"
+	" c.requester, c.claim_kind, c.claim_id, c.node, c.not_before_s, c.not_after_s, c.intended_s, c.issued_s," \
+	" c.profile_hash"
+
+/* Organizations, their units and countries are no names to look for: they would find a whole fleet. */
+static bool is_looked_for(const char *type)
+{
+	static const char *const others[] = { "o", "ou", "c", NULL };
+	return !text_is_one_of(type, others);
+}
 
 static result insert_names(struct op *op, struct db *db, const char *serial, const json_t *names)
 {
 	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name;
+		const char *name, *type;
 		TRY(json_need_text(op, json_array_get(names, i), "value", &name));
+		TRY(json_need_text(op, json_array_get(names, i), "type", &type));
+		if (!is_looked_for(type))
+			continue;
 		TRY(DB_RUN(op, db, "INSERT INTO certificate_name (name, serial) VALUES ($1, $2) ON CONFLICT DO NOTHING", NULL,
 			   NULL, NULL, DB_STR(name), DB_STR(serial)));
 	}
@@ -36,14 +48,15 @@ result certificate_intend(struct op *op, struct db *db, const struct certificate
 	TRY(json_parse(op, bytes_of_text(intent->names), "names of the certificate", &names));
 	TRY(DB_RUN(op, db,
 		   "INSERT INTO certificate (serial, ca, profile, door, status, subject, names, spki_hash, requester,"
-		   " claim_kind, claim_id, node, not_before_s, not_after_s, intended_s, tbs)"
-		   " VALUES ($1, $2, $3, $4, 'intended', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+		   " claim_kind, claim_id, node, not_before_s, not_after_s, intended_s, tbs, profile_hash)"
+		   " VALUES ($1, $2, $3, $4, 'intended', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 		   " ON CONFLICT DO NOTHING",
 		   NULL, NULL, &changes, DB_STR(intent->serial), DB_STR(intent->ca), DB_STR(intent->profile),
 		   DB_STR(intent->door), DB_STR(intent->subject), DB_STR(intent->names), DB_BLOB(intent->spki_hash),
 		   DB_STR(intent->requester), DB_STR(claim_kind_name(intent->claim_kind)), DB_STR(intent->claim_id),
 		   DB_STR(intent->node), DB_INT(intent->not_before_s), DB_INT(intent->not_after_s),
-		   DB_INT(intent->intended_s), DB_BLOB(intent->tbs)));
+		   DB_INT(intent->intended_s), DB_BLOB(intent->tbs),
+		   DB_STR(intent->profile_hash == NULL ? "" : intent->profile_hash)));
 	TRY(row_expect_change(op, changes, "serial number %s is taken", intent->serial));
 	return insert_names(op, db, intent->serial, names);
 }
@@ -78,7 +91,7 @@ result certificate_orphan(struct op *op, struct db *db, const char *serial)
 
 static result add_certificate(struct op *op, void *list, const struct db_value *c, unsigned n)
 {
-	ASSERT(n == 18);
+	ASSERT(n == 19);
 	unsigned status, claim_kind;
 	TRY(row_state(op, &c[4], states, STATES, &status));
 	TRY(row_state(op, &c[11], claim_kinds, sizeof(claim_kinds) / sizeof(claim_kinds[0]), &claim_kind));
@@ -102,6 +115,7 @@ static result add_certificate(struct op *op, void *list, const struct db_value *
 		.not_after_s = c[15].integer,
 		.intended_s = c[16].integer,
 		.issued_s = c[17].integer,
+		.profile_hash = c[18].text[0] == '\0' ? NULL : row_text(op, &c[18]),
 	};
 	return OK;
 }

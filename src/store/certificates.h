@@ -18,6 +18,7 @@ const char *certificate_status_name(enum certificate_status status);
 struct certificate {
 	const char *serial;
 	const char *ca, *profile, *door;
+	const char *profile_hash;     /* of the profile that the TBS was made by (ca/profile_hash.h); NULL: none */
 	enum certificate_status status;
 	const char *subject;          /* one line, for lists */
 	const char *names;            /* JSON array of {"type","value"}, as in orders */

@@ -1,11 +1,13 @@
 /* Which move of which object a claim stands for: one case per kind. */
 #include "store/claims.h"
 
+#include "base/clock.h"
+#include "store/enrollments.h"
 #include "store/orders.h"
 
 const char *claim_kind_name(enum claim_kind kind)
 {
-	static const char *const names[] = { "none", "acme-order" };
+	static const char *const names[] = { "none", "acme-order", "enrollment" };
 	ASSERT((unsigned)kind < sizeof(names) / sizeof(names[0]));
 	return names[kind];
 }
@@ -17,6 +19,8 @@ result claim_take(struct op *op, struct db *db, enum claim_kind kind, const char
 		return OK;
 	case CLAIM_ACME_ORDER:
 		return order_move(op, db, id, ORDER_READY, ORDER_PROCESSING);
+	case CLAIM_ENROLLMENT:
+		return enrollment_move(op, db, id, ENROLLMENT_READY, ENROLLMENT_PROCESSING, clock_now_s());
 	}
 	return FAIL(op, ERR_BUG, "claim of unknown kind %d", (int)kind);
 }
@@ -28,6 +32,8 @@ result claim_finish(struct op *op, struct db *db, enum claim_kind kind, const ch
 		return OK;
 	case CLAIM_ACME_ORDER:
 		return order_finish(op, db, id, serial);
+	case CLAIM_ENROLLMENT:
+		return enrollment_finish(op, db, id, serial, clock_now_s());
 	}
 	return FAIL(op, ERR_BUG, "claim of unknown kind %d", (int)kind);
 }
@@ -39,6 +45,8 @@ result claim_release(struct op *op, struct db *db, enum claim_kind kind, const c
 		return OK;
 	case CLAIM_ACME_ORDER:
 		return order_move(op, db, id, ORDER_PROCESSING, ORDER_READY);
+	case CLAIM_ENROLLMENT:
+		return enrollment_move(op, db, id, ENROLLMENT_PROCESSING, ENROLLMENT_READY, clock_now_s());
 	}
 	return FAIL(op, ERR_BUG, "claim of unknown kind %d", (int)kind);
 }

@@ -1,23 +1,65 @@
-/* CRL numbers and CRLs (authorities.h). */
+/* CRL numbers, whose turn it is to make a CRL with one, and CRLs (authorities.h). */
+#include "base/text.h"
 #include "store/authorities.h"
 #include "store/row.h"
 
 /* Old CRLs that stay, for who asks what was published. */
 #define CRLS_KEPT 8
 
+/* "until": when the turn ends by the clock, 0 as soon as its node is seen to be gone. A command has no epoch to lose. */
+#define BUILDER_IS_THERE "(t.builder_epoch = 0 OR (n.epoch = t.builder_epoch AND n.seen_s > $2))"
+
+static result take_turn(struct op *op, void *arg, const struct db_value *c, unsigned n)
+{
+	ASSERT(n == 3);
+	*(struct crl_turn *)arg = (struct crl_turn){
+		.number = (uint64_t)c[0].integer,
+		.builder = row_text(op, &c[1]),
+		.until_s = c[2].integer,
+	};
+	return OK;
+}
+
+result crl_turn_load(struct op *op, struct db *db, const char *ca, int64_t now_s, struct crl_turn *out)
+{
+	*out = (struct crl_turn){ .number = 0 };
+	return DB_RUN(op, db,
+		      "SELECT t.number, t.builder, CASE WHEN " BUILDER_IS_THERE " THEN t.builder_until_s ELSE 0 END"
+		      " FROM crl_number t LEFT JOIN node n ON n.name = t.builder WHERE t.ca = $1",
+		      take_turn, out, NULL, DB_STR(ca), DB_INT(now_s - CRL_BUILDER_UNSEEN_S));
+}
+
+bool crl_turn_is_of_another(const struct crl_turn *turn, const char *node, int64_t now_s)
+{
+	return turn->builder != NULL && !text_equal(turn->builder, node) && now_s < turn->until_s;
+}
+
 /*
  * The counter is a row of its own and kept whatever happens to CRLs; a number
  * whose transaction is rolled back was never seen by anybody (I6).
  */
-result crl_take_number(struct op *op, struct db *db, const char *ca, uint64_t *number)
+result crl_turn_take(struct op *op, struct db *db, const char *ca, const struct crl_builder *builder, int64_t now_s,
+		     uint64_t *number)
 {
 	int64_t taken = 0;
 	TRY(DB_RUN(op, db,
-		   "INSERT INTO crl_number (ca, number) VALUES ($1, 1)"
-		   " ON CONFLICT (ca) DO UPDATE SET number = crl_number.number + 1 RETURNING number",
-		   row_take_integer, &taken, NULL, DB_STR(ca)));
+		   "INSERT INTO crl_number (ca, number, builder, builder_epoch, builder_until_s) VALUES ($1, 1, $2, $3, $4)"
+		   " ON CONFLICT (ca) DO UPDATE SET number = crl_number.number + 1, builder = excluded.builder,"
+		   " builder_epoch = excluded.builder_epoch, builder_until_s = excluded.builder_until_s RETURNING number",
+		   row_take_integer, &taken, NULL, DB_STR(ca), DB_STR(builder->node), DB_INT(builder->epoch),
+		   DB_INT(now_s + CRL_TURN_S)));
 	*number = (uint64_t)taken;
 	return OK;
+}
+
+result crl_turn_end(struct op *op, struct db *db, const char *ca, const struct crl_builder *builder, uint64_t number)
+{
+	uint64_t changes;
+	TRY(DB_RUN(op, db,
+		   "UPDATE crl_number SET builder = NULL, builder_epoch = 0, builder_until_s = 0"
+		   " WHERE ca = $1 AND number = $2 AND builder = $3 AND builder_epoch = $4",
+		   NULL, NULL, &changes, DB_STR(ca), DB_INT(number), DB_STR(builder->node), DB_INT(builder->epoch)));
+	return row_expect_change(op, changes, "another has taken the turn of CRL %llu of %s", (unsigned long long)number, ca);
 }
 
 result crl_insert(struct op *op, struct db *db, const struct crl_row *row)

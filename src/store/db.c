@@ -44,6 +44,12 @@ const char *db_url_public(struct op *op, const char *url)
 	return driver == NULL ? "(no store)" : driver->url_public(op, url);
 }
 
+bool db_url_is_shared(const char *url)
+{
+	const struct db_driver *driver = driver_of(url);
+	return driver != NULL && driver->is_shared;
+}
+
 result db_run(struct op *op, struct db *db, const char *sql, const struct db_value *parameters, unsigned n, db_row *row,
 	      void *arg, uint64_t *changes)
 {
@@ -72,8 +78,14 @@ result db_let_pass(struct op *op, struct db *db, const char *table)
 
 result db_begin(struct op *op, struct db *db)
 {
+	ASSERT(db->mode != DB_SINGLE);
 	db->trouble = DB_FINE;
 	return db->driver->begin(op, db);
+}
+
+result db_wake(struct op *op, struct db *db)
+{
+	return db->driver->wake(op, db);
 }
 
 result db_commit(struct op *op, struct db *db)
@@ -94,6 +106,12 @@ bool db_in_transaction(struct db *db)
 uint64_t db_total_changes(struct db *db)
 {
 	return db->driver->total_changes(db);
+}
+
+result db_failover(struct op *op, struct db *db, struct db_failover *out)
+{
+	*out = (struct db_failover){ NULL, NULL };
+	return db->driver->failover == NULL ? OK : db->driver->failover(op, db, out);
 }
 
 enum db_trouble db_trouble(const struct db *db)

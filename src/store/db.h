@@ -30,12 +30,15 @@ struct db_value db_text(const char *text);
 enum db_mode {
 	DB_READ,
 	DB_WRITE,
+	DB_SINGLE, /* writes, each statement a transaction of its own, without waiting for its turn; no db_begin */
 	DB_MIGRATE /* writes, and may take its time */
 };
 result db_open(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out);
 void db_close(struct db **db);
 /* The URL for people and logs: without passwords. */
 const char *db_url_public(struct op *op, const char *url);
+/* Processes on several machines can have it open. */
+bool db_url_is_shared(const char *url);
 
 /* Called for each row; values are copied into op's arena where the callee keeps them. */
 typedef result db_row(struct op *op, void *arg, const struct db_value *columns, unsigned n);
@@ -74,6 +77,8 @@ result db_let_pass(struct op *op, struct db *db, const char *table);
  * fails until db_rollback().
  */
 result db_begin(struct op *op, struct db *db);
+/* Outside of a transaction: makes a connection that is known to be lost anew, now. Asks the server nothing. */
+result db_wake(struct op *op, struct db *db);
 /* A failure with DB_LOST says nothing about whether it happened: read back. */
 result db_commit(struct op *op, struct db *db);
 void db_rollback(struct db *db); /* harmless when there is no transaction */
@@ -81,6 +86,16 @@ void db_rollback(struct db *db); /* harmless when there is no transaction */
 bool db_in_transaction(struct db *db);
 /* Rows written in this transaction so far: the ledger asks whether a failed closure had written. */
 uint64_t db_total_changes(struct db *db);
+
+/*
+ * What would be lost if another server took the place of this one (F4), as far
+ * as it can be told from here. Static text; both NULL: nothing that was acknowledged.
+ */
+struct db_failover {
+	const char *refusal; /* somebody intends such a failover, and it would lose certificates and revocations */
+	const char *warning; /* such a failover is possible */
+};
+result db_failover(struct op *op, struct db *db, struct db_failover *out);
 
 /*
  * The worst that the database did to the current or last transaction: DB_RETRY,

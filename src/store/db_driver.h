@@ -9,6 +9,7 @@
 
 struct db_driver {
 	const char *const *prefixes; /* of URLs that are its own; NULL-terminated */
+	bool is_shared;              /* processes on several machines can have it open */
 	result (*open)(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out);
 	void (*close)(struct db *own_db);
 	result (*run)(struct op *op, struct db *db, const char *sql, const struct db_value *parameters, unsigned n,
@@ -18,11 +19,13 @@ struct db_driver {
 	result (*forbid)(struct op *op, struct db *db, const char *table, unsigned verbs);
 	result (*let_pass)(struct op *op, struct db *db, const char *table);
 	result (*begin)(struct op *op, struct db *db);
+	result (*wake)(struct op *op, struct db *db);
 	result (*commit)(struct op *op, struct db *db);
 	void (*rollback)(struct db *db);
 	bool (*in_transaction)(struct db *db);
 	uint64_t (*total_changes)(struct db *db);
 	const char *(*url_public)(struct op *op, const char *url);
+	result (*failover)(struct op *op, struct db *db, struct db_failover *out); /* NULL: there is nothing to fail over to */
 };
 
 struct db {

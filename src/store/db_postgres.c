@@ -35,6 +35,20 @@ static void postgres_close(struct db *own_db)
 	free(pg);
 }
 
+/*
+ * A process's first connection has to tell a database that is away, which is
+ * waited for, from one that will not have us, which somebody has to mend.
+ */
+static result connect_first(struct op *op, struct postgres *pg)
+{
+	result r = postgres_connect(op, pg);
+	if (r.err != ERR_BUSY || pg->db.mode != DB_MIGRATE || !postgres_is_refused(op, pg))
+		return r;
+	op_clear_failure(op);
+	r = postgres_connect(op, pg);
+	return r.err == ERR_BUSY ? FAIL(op, ERR_POLICY, "%s", op->detail) : r;
+}
+
 static result postgres_open(struct op *op, const char *url, const char *dir, enum db_mode mode, struct db **out)
 {
 	struct postgres *pg = calloc(1, sizeof(*pg));
@@ -44,7 +58,7 @@ static result postgres_open(struct op *op, const char *url, const char *dir, enu
 	pg->dir = strdup(dir);
 	ASSERT(pg->url != NULL && pg->dir != NULL);
 	pg->statements = postgres_statements_new();
-	result r = postgres_connect(op, pg);
+	result r = connect_first(op, pg);
 	if (r.err != ERR_NONE) {
 		postgres_close(&pg->db);
 		return op_explain(op, r, "%s", postgres_url_public(op, url));
@@ -317,7 +331,9 @@ static result postgres_begin(struct op *op, struct db *db)
 		TRY(make_ready(op, pg));
 		pg->changes = 0;
 		pg->has_begun = true;
+		pg->is_brief = db->mode == DB_READ;
 		result r = postgres_simple(op, pg, "begin", sql, NULL, NULL);
+		pg->is_brief = false;
 		if (r.err == ERR_NONE)
 			return OK;
 		postgres_rollback(db);
@@ -327,17 +343,29 @@ static result postgres_begin(struct op *op, struct db *db)
 	}
 }
 
+static result postgres_wake(struct op *op, struct db *db)
+{
+	postgres_hear(own(db));
+	return make_ready(op, own(db));
+}
+
 static result postgres_commit(struct op *op, struct db *db)
 {
 	struct postgres *pg = own(db);
 	const char *tag = "";
 	if (!postgres_is_up(pg))
 		return postgres_failed(op, pg, NULL, "commit");
+	pg->was_warned = false;
 	TRY(postgres_simple(op, pg, "commit", "COMMIT", &tag, NULL));
 	pg->has_begun = false;
 	/* PostgreSQL answers the COMMIT of a transaction in which a statement had failed by ROLLBACK, without an error. */
 	if (strcmp(tag, "COMMIT") != 0)
 		return FAIL(op, ERR_BACKEND, "store: commit: a statement of the transaction had failed");
+	/* A wait for the synchronous standby that somebody cancels ends in COMMIT and a warning: no promise (F4). */
+	if (pg->was_warned) {
+		db->trouble = DB_LOST;
+		return FAIL(op, ERR_BUSY, "store: commit: the database did it, but its standby may not know");
+	}
 	return OK;
 }
 
@@ -358,6 +386,7 @@ static uint64_t postgres_total_changes(struct db *db)
 static const char *const prefixes[] = { "postgresql://", "postgres://", NULL };
 const struct db_driver db_postgres = {
 	.prefixes = prefixes,
+	.is_shared = true,
 	.open = postgres_open,
 	.close = postgres_close,
 	.run = postgres_run,
@@ -366,9 +395,11 @@ const struct db_driver db_postgres = {
 	.forbid = postgres_forbid,
 	.let_pass = postgres_let_pass,
 	.begin = postgres_begin,
+	.wake = postgres_wake,
 	.commit = postgres_commit,
 	.rollback = postgres_rollback,
 	.in_transaction = postgres_in_transaction,
 	.total_changes = postgres_total_changes,
 	.url_public = postgres_url_public,
+	.failover = postgres_failover,
 };

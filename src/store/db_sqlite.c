@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "store/db_driver.h"
@@ -79,6 +80,23 @@ static result url_path(struct op *op, const char *url, const char *dir, const ch
 	return OK;
 }
 
+/*
+ * The switch wants the file alone, and where several want it at once, as when a
+ * CA's first processes start, SQLite tells all but one BUSY at once instead of
+ * waiting, because each holds what another waits for. The next try finds it done.
+ */
+static result switch_to_wal(struct op *op, struct sqlite_db *db)
+{
+	int64_t until_ms = clock_monotonic_ms() + BUSY_TIMEOUT_MS;
+	for (;;) {
+		result r = db_run_script(op, &db->db, "PRAGMA journal_mode = WAL");
+		if (r.err != ERR_BUSY || clock_monotonic_ms() >= until_ms)
+			return r;
+		op_clear_failure(op);
+		(void)sqlite3_sleep(5);
+	}
+}
+
 static result configure(struct op *op, struct sqlite_db *db)
 {
 	/* The schema is nobody's to edit behind our back, and "x" is a name and never a text, as in PostgreSQL. */
@@ -95,7 +113,7 @@ static result configure(struct op *op, struct sqlite_db *db)
 			return sqlite_failed(op, db, "configure");
 	}
 	if (db->db.mode != DB_READ)
-		TRY(db_run_script(op, &db->db, "PRAGMA journal_mode = WAL"));
+		TRY(switch_to_wal(op, db));
 	/* recursive_triggers: INSERT OR REPLACE then fires the triggers that refuse DELETE. */
 	TRY(db_run_script(op, &db->db,
 			  "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;"
@@ -279,6 +297,12 @@ static result sqlite_begin(struct op *op, struct db *db)
 	return OK;
 }
 
+/* A file does not go away. */
+static result sqlite_wake(struct op *op UNUSED, struct db *db UNUSED)
+{
+	return OK;
+}
+
 static result sqlite_commit(struct op *op, struct db *db)
 {
 	return sqlite_run(op, db, "COMMIT", NULL, 0, NULL, NULL, NULL);
@@ -322,6 +346,7 @@ const struct db_driver db_sqlite = {
 	.forbid = sqlite_forbid,
 	.let_pass = sqlite_let_pass,
 	.begin = sqlite_begin,
+	.wake = sqlite_wake,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
 	.in_transaction = sqlite_in_transaction,

@@ -23,6 +23,8 @@ struct ledger_tx;
  * refused (a restored backup) with the sentence that says what to do.
  */
 result ledger_open(struct op *op, struct store *store, const char *node, struct ledger **out);
+/* The same over an older copy that somebody accepts: the checkpoint is not asked. */
+result ledger_open_restored(struct op *op, struct store *store, const char *node, struct ledger **out);
 /* Finishes what is queued, joins the thread. */
 void ledger_free(struct ledger **ledger);
 
@@ -39,8 +41,16 @@ result ledger_seen(struct op *op, struct ledger *ledger);
 
 typedef result ledger_fn(struct op *op, struct ledger_tx *tx, void *arg);
 
-/* Blocks until the closure's writes are durable, or until it failed (its failure is returned, in op). */
+/*
+ * Blocks until the closure's writes are durable, or until it failed (its failure
+ * is returned, in op). What the database rolled back for no fault of the closure
+ * is run again, at most seven times and within ten seconds; no signature is made
+ * in a transaction, so none is repeated. While the store is away (F3) it is
+ * refused at once, ERR_BUSY; one caller at a time looks whether it is back.
+ */
 result ledger_run(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg);
+/* For what has happened already and should be known (a token has signed): stays with a store that is away for twenty seconds. */
+result ledger_settle(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg);
 
 struct db *ledger_db(struct ledger_tx *tx);
 
@@ -56,8 +66,9 @@ void ledger_read_head(struct ledger *ledger, struct ledger_head *out);
 
 struct ledger_state {
 	uint64_t batches, closures, rerun_batches;
-	uint64_t repeated_batches; /* run again after a deadlock, a lost connection and the like */
+	uint64_t repeats; /* closures run again after a deadlock, a lost connection and the like */
 	unsigned waiting; /* closures in the queue now */
+	bool is_away;     /* the database could not be reached, or does not answer */
 	uint64_t epoch;   /* 0: none was taken */
 	bool is_fenced;   /* nothing is recorded until the next ledger_take_epoch() */
 };

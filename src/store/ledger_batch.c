@@ -18,17 +18,10 @@
 /* C2SP tlog-tiles, entry bundles: the length of an entry has 16 bits. */
 #define ENTRY_MAX 65535
 
-/*
- * How often a transaction is run again that the database rolled back for no
- * fault of its closures. The waits grow to a second and sum up to about two: a
- * restart of the database may pass within them, and a client still waits.
- */
-#define REPEATS_MAX 7
-#define REPEAT_WITHIN_MS 15000 /* where each one takes long: a lock that is held, a host that does not answer */
-#define REPEAT_FIRST_MS 25
-#define REPEAT_LAST_MS 1000
+#define WAIT_FIRST_MS 25
+#define WAIT_LAST_MS 1000
 /* For what became of a lost COMMIT: its server ends it within ten seconds, when it is alive. */
-#define FATE_WITHIN_MS 30000
+#define FATE_WITHIN_MS 15000
 
 /* Between signs of life: a small part of the time after which others take a node for dead. */
 #define SEEN_EVERY_S 5
@@ -39,16 +32,17 @@ struct ledger_tx {
 	int64_t time_ns;
 	int64_t seen_s;
 	struct merkle_hash last_leaf;
+	bool has_ended; /* in one way or the other, for sure */
 };
 
 /* From half to the whole of a time that doubles: nodes that collided do not come back at the same moment. */
-static void wait_before_repeat(unsigned repeat)
+void ledger_wait(unsigned repeat)
 {
-	int64_t ms = REPEAT_FIRST_MS << (repeat < 10 ? repeat : 10);
+	int64_t ms = WAIT_FIRST_MS << (repeat < 10 ? repeat : 10);
 	uint8_t chance;
 	random_bytes(&chance, 1);
-	if (ms > REPEAT_LAST_MS)
-		ms = REPEAT_LAST_MS;
+	if (ms > WAIT_LAST_MS)
+		ms = WAIT_LAST_MS;
 	ms = ms / 2 + ms / 2 * chance / 255;
 	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000 };
 	(void)nanosleep(&time, NULL);
@@ -201,22 +195,35 @@ static bool closure_run(struct ledger_tx *tx, struct ledger_item *item)
 
 /*
  * The batch came to nothing: all get its failure but those that had refused by
- * themselves. A lost race for the head is no conflict of theirs.
+ * themselves. With a trouble these are to be run again, too: what they refused
+ * on may have been a neighbour's write, which is gone.
  */
-static void fail_all(const struct op *op, const char *what, struct ledger_item *const *items, unsigned n)
+static void fail_all(const struct op *op, const char *what, enum db_trouble trouble, struct ledger_item *const *items,
+		     unsigned n)
 {
+	/* A lost race for the head is no conflict of theirs. */
 	enum err err = op->err == ERR_CONFLICT ? ERR_BUSY : op->err;
 	for (unsigned i = 0; i < n; i++) {
+		items[i]->trouble = trouble;
 		if (items[i]->outcome.err == ERR_NONE)
 			items[i]->outcome = FAIL(items[i]->op, err, "%s: %s", what, op->detail);
 	}
+}
+
+/* Once it is known to be away, once is enough. */
+static bool is_news(const struct ledger_log *log, enum db_trouble trouble)
+{
+	return trouble != DB_LOST || !log->is_away;
 }
 
 /*
  * After COMMIT failed: whether it happened nevertheless, read back by the last
  * entry of the batch. Within a transaction of its own, which has to wait for
  * the right to write: a COMMIT that is still under way somewhere holds it, so
- * that what is read is final. Unreadable, or a batch without entries: unknown.
+ * that what is read is final. That transaction writes, too: its own COMMIT waits
+ * for the synchronous standby, and has then carried over all that came before; a
+ * server that was restarted while it waited shows what no standby has (F4).
+ * Unreadable, or a batch without entries: unknown.
  */
 enum fate { FATE_UNKNOWN, FATE_STORED, FATE_NOT_STORED };
 static enum fate batch_fate(struct ledger_tx *tx)
@@ -229,10 +236,15 @@ static enum fate batch_fate(struct ledger_tx *tx)
 	result r = db_begin(op, db);
 	if (r.err == ERR_NONE)
 		r = audit_rows_read(op, db, tx->frontier.size - 1, 1, take_leaf, &leaf);
+	bool is_there = memcmp(leaf.b, tx->last_leaf.b, sizeof(leaf.b)) == 0;
+	if (r.err == ERR_NONE && is_there)
+		r = audit_head_touch(op, db);
+	if (r.err == ERR_NONE && is_there)
+		r = db_commit(op, db);
 	db_rollback(db);
 	if (r.err != ERR_NONE)
 		return FATE_UNKNOWN;
-	return memcmp(leaf.b, tx->last_leaf.b, sizeof(leaf.b)) == 0 ? FATE_STORED : FATE_NOT_STORED;
+	return is_there ? FATE_STORED : FATE_NOT_STORED;
 }
 
 /* With the connection gone the first look may come too early; the next ones are further apart. */
@@ -242,7 +254,7 @@ static enum fate find_fate(struct ledger_tx *tx, bool is_lost)
 	enum fate fate = batch_fate(tx);
 	bool can_be_told = is_lost && tx->frontier.size > tx->log->frontier.size;
 	for (unsigned i = 0; can_be_told && fate == FATE_UNKNOWN && clock_monotonic_ms() < until; i++) {
-		wait_before_repeat(i);
+		ledger_wait(i);
 		fate = batch_fate(tx);
 	}
 	return fate;
@@ -250,27 +262,29 @@ static enum fate find_fate(struct ledger_tx *tx, bool is_lost)
 
 static void batch_accept(struct ledger_tx *tx)
 {
+	tx->has_ended = true;
 	tx->log->frontier = tx->frontier;
 	tx->log->time_ns = tx->time_ns;
 	tx->log->last_leaf = tx->last_leaf;
 	tx->log->seen_s = tx->seen_s;
 }
 
-/* What became of a transaction: outcomes are set; rolled back, each has to run alone; rolled back, all once more. */
-enum ending { ENDED, TO_SPLIT, TO_REPEAT };
-
-/* Nothing was stored, for sure. The trouble says whether it is worth another run. */
-static enum ending not_stored(const struct op *op, enum db_trouble trouble, struct ledger_item *const *items, unsigned n)
+/*
+ * Nothing was stored, for sure. A collision may be the doing of a single closure:
+ * each has to run alone, so that it cannot hold up its neighbours.
+ */
+static bool not_stored(const struct op *op, struct ledger_tx *tx, enum db_trouble trouble, struct ledger_item *const *items,
+		       unsigned n)
 {
-	if (trouble != DB_FINE)
-		return TO_REPEAT;
-	if (n > 1)
-		return TO_SPLIT;
-	fail_all(op, "nothing was recorded", items, n);
-	return ENDED;
+	tx->has_ended = trouble != DB_LOST;
+	bool is_split = n > 1 && trouble != DB_LOST;
+	if (!is_split)
+		fail_all(op, "nothing was recorded", trouble, items, n);
+	return !is_split;
 }
 
-static enum ending batch_commit(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
+/* False, as below: rolled back, and each has to run alone. */
+static bool batch_commit(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
 {
 	struct db *db = tx->log->db;
 	result r = batch_seal(op, tx);
@@ -279,30 +293,31 @@ static enum ending batch_commit(struct op *op, struct ledger_tx *tx, struct ledg
 		r = db_commit(op, db);
 	if (r.err == ERR_NONE) {
 		batch_accept(tx);
-		return ENDED;
+		return true;
 	}
 	enum db_trouble trouble = db_trouble(db);
 	if (op->err == ERR_CONFLICT) /* another node was first at the head: it has moved on, and so can we */
 		trouble = DB_RETRY;
 	db_rollback(db);
-	log_failure(op, "ledger.batch");
+	if (is_news(tx->log, trouble))
+		log_failure(op, "ledger.batch");
 	if (!is_sealed || trouble == DB_RETRY)
-		return not_stored(op, trouble, items, n);
+		return not_stored(op, tx, trouble, items, n);
 	switch (find_fate(tx, trouble == DB_LOST)) {
 	case FATE_STORED:
 		batch_accept(tx);
-		return ENDED;
+		return true;
 	case FATE_NOT_STORED:
-		return not_stored(op, trouble, items, n);
+		return not_stored(op, tx, trouble, items, n);
 	case FATE_UNKNOWN: /* what may have happened is never simply repeated */
 		break;
 	}
-	fail_all(op, "it is not known what was recorded", items, n);
-	return ENDED;
+	fail_all(op, "it is not known what was recorded", DB_FINE, items, n);
+	return true;
 }
 
 /* Runs the closures; the first one that spoils the transaction ends it. */
-static enum ending run_closures(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
+static bool run_closures(struct op *op, struct ledger_tx *tx, struct ledger_item *const *items, unsigned n)
 {
 	struct db *db = tx->log->db;
 	for (unsigned i = 0; i < n; i++) {
@@ -310,62 +325,57 @@ static enum ending run_closures(struct op *op, struct ledger_tx *tx, struct ledg
 			continue;
 		enum db_trouble trouble = db_trouble(db);
 		db_rollback(db);
+		tx->has_ended = trouble == DB_FINE;
 		if (trouble == DB_FINE)
-			return n == 1 ? ENDED : TO_SPLIT; /* alone, its own failure is the outcome */
+			return n == 1; /* alone, its own failure is the outcome */
 		(void)FAIL(op, ERR_BUSY, "%s", items[i]->op->detail);
-		log_failure(op, "ledger.closure");
-		return TO_REPEAT;
+		if (is_news(tx->log, trouble))
+			log_failure(op, "ledger.closure");
+		return not_stored(op, tx, trouble, items, n);
 	}
 	return batch_commit(op, tx, items, n);
 }
 
-/* In op the failure, if it is one of the batch. */
-static enum ending batch_try(struct op *op, struct ledger_log *log, struct ledger_item *const *items, unsigned n)
+static bool batch_try(struct ledger_log *log, struct ledger_item *const *items, unsigned n, struct ledger_course *course)
 {
-	struct ledger_tx tx;
+	AUTO_OP op = op_new();
+	struct ledger_tx tx = { .log = log };
 	for (unsigned i = 0; i < n; i++) {
 		/* Only the failure of an earlier run: the worker may come with an older one, to have it recorded. */
 		if (items[i]->outcome.err != ERR_NONE)
 			op_clear_failure(items[i]->op);
 		items[i]->outcome = OK;
+		items[i]->trouble = DB_FINE;
 	}
-	if (batch_begin(op, log, &tx).err == ERR_NONE)
-		return run_closures(op, &tx, items, n);
+	course->has_begun = batch_begin(op, log, &tx).err == ERR_NONE;
+	for (unsigned i = 0; i < n; i++)
+		items[i]->has_begun = course->has_begun;
+	if (course->has_begun) {
+		bool is_done = run_closures(op, &tx, items, n);
+		course->has_ended = tx.has_ended;
+		return is_done;
+	}
 	enum db_trouble trouble = db_trouble(log->db);
 	db_rollback(log->db);
-	log_failure(op, "ledger.begin");
-	if (trouble != DB_FINE)
-		return TO_REPEAT;
-	fail_all(op, "nothing was recorded", items, n);
-	return ENDED;
+	if (is_news(log, trouble))
+		log_failure(op, "ledger.begin");
+	fail_all(op, "nothing was recorded", trouble, items, n);
+	return true;
 }
 
 /* No signature is made in a transaction, so running one again repeats none. */
-static enum ending batch_persist(struct ledger_log *log, struct ledger_item *const *items, unsigned n,
-				 struct ledger_course *course)
-{
-	int64_t until = clock_monotonic_ms() + REPEAT_WITHIN_MS;
-	for (unsigned i = 0;; i++) {
-		AUTO_OP op = op_new();
-		enum ending ending = batch_try(op, log, items, n);
-		if (ending != TO_REPEAT)
-			return ending;
-		if (i == REPEATS_MAX || clock_monotonic_ms() >= until) {
-			fail_all(op, "nothing was recorded", items, n);
-			return ENDED;
-		}
-		course->n_repeats++;
-		wait_before_repeat(i);
-	}
-}
-
 void ledger_batch_run(struct ledger_log *log, struct ledger_item *const *items, unsigned n, struct ledger_course *course)
 {
-	for (unsigned i = 0; i < n; i++)
-		items[i]->outcome = OK;
-	if (batch_persist(log, items, n, course) != TO_SPLIT)
+	if (batch_try(log, items, n, course))
 		return;
 	course->was_split = true;
-	for (unsigned i = 0; i < n; i++)
-		(void)batch_persist(log, &items[i], 1, course);
+	for (unsigned i = 0; i < n; i++) {
+		if (course->has_begun) {
+			(void)batch_try(log, &items[i], 1, course);
+		} else { /* the database went away meanwhile: that is known now without asking for each */
+			items[i]->trouble = items[i - 1]->trouble;
+			items[i]->has_begun = false;
+			items[i]->outcome = FAIL(items[i]->op, items[i - 1]->outcome.err, "%s", items[i - 1]->op->detail);
+		}
+	}
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "store/db.h"
 #include "store/ledger.h"
 
 /* What the ledger thread knows of the log; kept from batch to batch. */
@@ -17,6 +18,7 @@ struct ledger_log {
 	uint64_t epoch;                  /* of the node; 0: none was taken, and none is checked */
 	int64_t seen_s;                  /* when the node last left a sign of life */
 	bool is_fenced;                  /* the epoch is not the node's newest any more */
+	bool is_away;                    /* who waits knows that the database is away: it is not logged again */
 };
 
 /* Reads the frontier and the last entry's time, and checks the tree's right edge. */
@@ -27,15 +29,22 @@ struct ledger_item {
 	ledger_fn *fn;
 	void *arg;
 	result outcome;
+	/* Not DB_FINE: nothing of it is stored, for no fault of its own, and it may be run again as it is. */
+	enum db_trouble trouble;
+	bool has_begun; /* its last transaction did, so that the trouble was met within */
 };
 
 struct ledger_course {
-	bool was_split;     /* failed as a whole, and was run again one by one */
-	unsigned n_repeats; /* whole transactions run again: deadlocks, lost connections and the like */
+	bool was_split; /* failed as a whole, and was run again one by one */
+	bool has_begun; /* the last transaction did, */
+	bool has_ended; /* and how it ended is known: the database is there */
 };
 
 /*
- * Sets every outcome. What the database rolled back for no fault of the closures
- * is repeated, a bounded number of times, with waits that grow and differ.
+ * Sets every outcome. Waits for nothing but the database, and for what became of
+ * a lost COMMIT; to run items again that may be is the caller's.
  */
 void ledger_batch_run(struct ledger_log *log, struct ledger_item *const *items, unsigned n, struct ledger_course *course);
+
+/* The wait before that: doubles from 25 ms to a second, and differs from node to node. */
+void ledger_wait(unsigned repeat);

@@ -16,16 +16,16 @@ const char *order_status_name(enum order_status status)
 #define IS_OPEN "status IN ('pending', 'ready', 'processing')"
 #define COLUMNS                                                                                           \
 	"id, account_id, endpoint, profile, status, identifiers, created_s, expires_s, not_before_s, " \
-	"not_after_s, error, serial"
+	"not_after_s, error, serial, profile_hash"
 
 result order_insert(struct op *op, struct db *db, const struct order *order)
 {
 	TRY(DB_RUN(op, db,
-		   "INSERT INTO acme_order (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", NULL,
+		   "INSERT INTO acme_order (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", NULL,
 		   NULL, NULL, DB_STR(order->id), DB_STR(order->account), DB_STR(order->endpoint), DB_STR(order->profile),
 		   DB_STR(order_status_name(order->status)), DB_STR(order->identifiers), DB_INT(order->created_s),
 		   DB_INT(order->expires_s), DB_INT(order->not_before_s), DB_INT(order->not_after_s), DB_STR(order->error),
-		   DB_STR(order->serial)));
+		   DB_STR(order->serial), DB_STR(order->profile_hash == NULL ? "" : order->profile_hash)));
 	for (unsigned i = 0; i < order->n_authorizations; i++)
 		TRY(DB_RUN(op, db,
 			   "INSERT INTO order_authorization (order_id, place, authorization_id) VALUES ($1, $2, $3)", NULL,
@@ -41,7 +41,7 @@ struct loaded {
 static result take_order(struct op *op, void *arg, const struct db_value *c, unsigned n)
 {
 	struct loaded *loaded = arg;
-	ASSERT(n == 12);
+	ASSERT(n == 13);
 	unsigned status;
 	TRY(row_state(op, &c[4], states, STATES, &status));
 	*loaded->out = (struct order){
@@ -57,6 +57,7 @@ static result take_order(struct op *op, void *arg, const struct db_value *c, uns
 		.not_after_s = c[9].integer,
 		.error = row_text(op, &c[10]),
 		.serial = row_text(op, &c[11]),
+		.profile_hash = c[12].text[0] == '\0' ? NULL : row_text(op, &c[12]),
 	};
 	loaded->found = true;
 	return OK;
@@ -139,28 +140,5 @@ result order_list_by_authorization(struct op *op, struct db *db, const char *aut
 		   row_add_text, &list, NULL, DB_STR(authorization)));
 	*ids = list.items;
 	*n = list.n;
-	return OK;
-}
-
-/*
- * Open orders past their time become invalid, but not those in processing: a
- * signature is under way for them. Pending authorizations become invalid, valid
- * ones expired (RFC 8555 section 7.1.6).
- */
-result order_expire(struct op *op, struct db *db, int64_t now_s, unsigned limit, unsigned *n)
-{
-	static const char *const steps[] = {
-		"UPDATE acme_order SET status = 'invalid' WHERE id IN (SELECT id FROM acme_order"
-		" WHERE status IN ('pending', 'ready') AND expires_s <= $1 ORDER BY expires_s LIMIT $2)",
-		"UPDATE acme_authorization SET status = CASE status WHEN 'pending' THEN 'invalid' ELSE 'expired' END"
-		" WHERE id IN (SELECT id FROM acme_authorization"
-		" WHERE status IN ('pending', 'valid') AND expires_s <= $1 ORDER BY expires_s LIMIT $2)",
-	};
-	*n = 0;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && *n < limit; i++) {
-		uint64_t changes;
-		TRY(DB_RUN(op, db, steps[i], NULL, NULL, &changes, DB_INT(now_s), DB_INT(limit - *n)));
-		*n += (unsigned)changes;
-	}
 	return OK;
 }

@@ -19,6 +19,7 @@ const char *challenge_status_name(enum challenge_status status);
 
 struct order {
 	const char *id, *account, *endpoint, *profile;
+	const char *profile_hash;     /* of the profile when the order was made (ca/profile_hash.h); NULL: not known */
 	enum order_status status;
 	const char *identifiers;      /* JSON array of {"type","value"}, canonical, sorted, no doubles */
 	const char *const *authorizations; /* ids */
@@ -86,5 +87,3 @@ result challenge_list_due(struct op *op, struct db *db, int64_t now_s, unsigned 
 result challenge_finish(struct op *op, struct db *db, const char *id, enum challenge_status to, int64_t now_s,
 			const char *error);
 result challenge_retry(struct op *op, struct db *db, const char *id, int64_t due_s, const char *error);
-/* Expires what is past its time: pending orders and authorizations. At most `limit` rows; *n how many. */
-result order_expire(struct op *op, struct db *db, int64_t now_s, unsigned limit, unsigned *n);

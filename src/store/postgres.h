@@ -13,8 +13,11 @@
 AUTO_DEFINE(PGresult, PQclear);
 AUTO_DEFINE(PQconninfoOption, PQconninfoFree);
 
-/* Parameters of one statement; acme_order has the most, with 12, certificate 18 columns. */
+/* Parameters of one statement; certificate has the most, 16 of them and 19 columns. */
 #define POSTGRES_VALUES_MAX 32
+
+/* What needs no work and waits for no lock: a server that takes longer to say so is away (F3). */
+#define POSTGRES_BRIEF_MS 5000
 
 struct postgres_statements;
 
@@ -27,6 +30,8 @@ struct postgres {
 	bool has_begun;      /* between begin and commit or rollback, whatever became of the connection */
 	bool is_silent;      /* the server said nothing for too long: not to be used again */
 	bool is_misplaced;   /* this server takes no writes: another one does */
+	bool was_warned;     /* a warning came since this was last set to false */
+	bool is_brief;       /* what is asked now is not waited for longer than POSTGRES_BRIEF_MS */
 	uint64_t changes;    /* rows changed in this transaction */
 };
 
@@ -34,8 +39,12 @@ struct postgres {
 
 /* Connects, or connects again; the connection's settings are ours. ERR_BUSY when nobody answers. */
 result postgres_connect(struct op *op, struct postgres *pg);
+/* After it failed: a server is there and takes connections, but not this one (password, role, database). */
+bool postgres_is_refused(struct op *op, const struct postgres *pg);
 void postgres_disconnect(struct postgres *pg);
 bool postgres_is_up(const struct postgres *pg);
+/* Between statements: takes in what the server said unasked, which may be that it has ended the connection. */
+void postgres_hear(struct postgres *pg);
 /* "postgresql://user@host:port/database": without the rest, which may hold secrets. */
 const char *postgres_url_public(struct op *op, const char *url);
 /* The next result of what was sent, NULL after the last. A silent server is given up within the mode's limit. */
@@ -65,6 +74,10 @@ void postgres_statements_clear(struct postgres_statements *statements);
 /* The name under which `sql` is prepared for parameters of these types; prepares it when it is not. */
 result postgres_statement(struct op *op, struct postgres *pg, const char *sql, const Oid *types, unsigned n,
 			  const char **name);
+
+/* postgres_failover.c */
+
+result postgres_failover(struct op *op, struct db *db, struct db_failover *out);
 
 /* postgres_schema.c */
 

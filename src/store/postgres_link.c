@@ -17,12 +17,13 @@
 
 #define SERVER_MIN 130000 /* PostgreSQL 13 */
 /* Longer than the server's own limits below, which give better explanations. */
-static const int64_t silence_ms[] = { [DB_READ] = 120000, [DB_WRITE] = 30000, [DB_MIGRATE] = 3600000 };
+static const int64_t silence_ms[] = { [DB_READ] = 120000, [DB_WRITE] = 12000, [DB_SINGLE] = 10000, [DB_MIGRATE] = 3600000 };
 
 /*
  * Bounds of a writer keep a node that hangs from holding up the others: it owns
  * the right to write for as long as its transaction is open. Readers pass over
- * millions of rows. A commit that does not reach the disk is no commit.
+ * millions of rows. A commit that does not reach the disk is no commit. A single
+ * statement that meets another's row has to see it, which stricter levels refuse.
  */
 #define SETTINGS_ALL                                                                                             \
 	"SET client_min_messages = warning;"                                                                      \
@@ -33,6 +34,8 @@ static const char *const settings[] = {
 				 "SET idle_in_transaction_session_timeout = '600s'",
 	[DB_WRITE] = SETTINGS_ALL "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
 				  "SET idle_in_transaction_session_timeout = '10s'",
+	[DB_SINGLE] = SETTINGS_ALL "SET statement_timeout = '5s'; SET lock_timeout = '5s';"
+				   "SET default_transaction_isolation = 'read committed'",
 	[DB_MIGRATE] = SETTINGS_ALL "SET statement_timeout = 0; SET lock_timeout = '60s';"
 				    "SET idle_in_transaction_session_timeout = '60s'",
 };
@@ -40,6 +43,15 @@ static const char *const settings[] = {
 bool postgres_is_up(const struct postgres *pg)
 {
 	return pg->conn != NULL && !pg->is_silent && PQstatus(pg->conn) == CONNECTION_OK;
+}
+
+void postgres_hear(struct postgres *pg)
+{
+	while (postgres_is_up(pg)) {
+		struct pollfd fd = { .fd = PQsocket(pg->conn), .events = POLLIN };
+		if (poll(&fd, 1, 0) <= 0 || PQconsumeInput(pg->conn) == 0)
+			return;
+	}
 }
 
 void postgres_disconnect(struct postgres *pg)
@@ -51,8 +63,10 @@ void postgres_disconnect(struct postgres *pg)
 }
 
 /* Warnings of the server, such as one about a standby that did not confirm. */
-static void on_notice(void *arg UNUSED, const PGresult *notice)
+static void on_notice(void *arg, const PGresult *notice)
 {
+	struct postgres *pg = arg;
+	pg->was_warned = true;
 	const char *words = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
 	log_warning(NULL, "store.notice", "the database says: %s", words == NULL ? "" : words);
 }
@@ -87,7 +101,7 @@ static result make_parameters(struct op *op, const struct postgres *pg, struct p
 {
 	*parameters = (struct parameters){ .n = 0 };
 	set(parameters, "fallback_application_name", "chancery");
-	set(parameters, "connect_timeout", "5");
+	set(parameters, "connect_timeout", "3");
 	set(parameters, "keepalives_idle", "10");
 	set(parameters, "keepalives_interval", "5");
 	set(parameters, "keepalives_count", "3");
@@ -108,7 +122,10 @@ static result check_server(struct op *op, struct postgres *pg)
 	if (!text_equal(encoding, "UTF8"))
 		return FAIL(op, ERR_POLICY, "store: the database has the encoding %s; make one with UTF8 (docs/postgresql.md)",
 			    encoding == NULL ? "unknown" : encoding);
-	return postgres_simple(op, pg, "settings", settings[pg->db.mode], NULL, NULL);
+	pg->is_brief = true;
+	result r = postgres_simple(op, pg, "settings", settings[pg->db.mode], NULL, NULL);
+	pg->is_brief = false;
+	return r;
 }
 
 result postgres_connect(struct op *op, struct postgres *pg)
@@ -120,8 +137,22 @@ result postgres_connect(struct op *op, struct postgres *pg)
 	ASSERT(pg->conn != NULL);
 	if (!postgres_is_up(pg))
 		return postgres_failed(op, pg, NULL, "connect");
-	(void)PQsetNoticeReceiver(pg->conn, on_notice, NULL);
+	(void)PQsetNoticeReceiver(pg->conn, on_notice, pg);
 	return check_server(op, pg);
+}
+
+/*
+ * libpq gives no SQLSTATE of a connection that was refused, and its words are in
+ * the server's language. A ping tells a server that takes connections from one
+ * that is away, starts or stops; a second try, because it may have come meanwhile.
+ */
+bool postgres_is_refused(struct op *op, const struct postgres *pg)
+{
+	struct parameters parameters;
+	if (make_parameters(op, pg, &parameters).err != ERR_NONE)
+		return true;
+	PGPing ping = PQpingParams(parameters.names, parameters.values, 1);
+	return ping == PQPING_OK || ping == PQPING_NO_ATTEMPT;
 }
 
 static const char *option_of(const PQconninfoOption *options, const char *name)
@@ -161,7 +192,7 @@ static void wait_readable(struct postgres *pg, int64_t until_ms)
 
 PGresult *postgres_next(struct postgres *pg)
 {
-	int64_t until = clock_monotonic_ms() + silence_ms[pg->db.mode];
+	int64_t until = clock_monotonic_ms() + (pg->is_brief ? POSTGRES_BRIEF_MS : silence_ms[pg->db.mode]);
 	if (pg->is_silent)
 		return NULL;
 	while (PQisBusy(pg->conn) != 0) {

@@ -115,11 +115,35 @@ static const char sharing_sql[] =
 	" WHERE status NOT IN ('pending', 'valid');";
 static const char *const sharing_passing[] = { "acme_nonce_key", "acme_nonce", NULL };
 
+/* Enrollment with a CSR and without an order, and what clients prove themselves with there. */
+static const char enrollment_sql[] =
+	"CREATE TABLE enrollment ("
+	" id TEXT PRIMARY KEY, door TEXT NOT NULL, endpoint TEXT NOT NULL, profile TEXT NOT NULL, requester TEXT NOT NULL,"
+	" csr_hash BLOB NOT NULL, csr BLOB NOT NULL, names TEXT NOT NULL,"
+	" status TEXT NOT NULL CHECK (status IN ('pending', 'ready', 'processing', 'issued', 'rejected')),"
+	" decided_by TEXT, reason TEXT, serial TEXT REFERENCES certificate (serial),"
+	" created_s BIGINT NOT NULL, changed_s BIGINT NOT NULL, expires_s BIGINT NOT NULL);"
+	"CREATE UNIQUE INDEX enrollment_open ON enrollment (door, endpoint, requester, csr_hash)"
+	" WHERE status IN ('pending', 'ready', 'processing');"
+	"CREATE INDEX enrollment_request ON enrollment (door, endpoint, requester, csr_hash, changed_s);"
+	"CREATE INDEX enrollment_waiting ON enrollment (created_s, id) WHERE status = 'pending';"
+	"CREATE INDEX enrollment_ended ON enrollment (changed_s) WHERE status IN ('issued', 'rejected');"
+	"CREATE INDEX enrollment_unfinished ON enrollment (expires_s) WHERE status IN ('pending', 'ready');"
+	"CREATE TABLE enrollment_user ("
+	" door TEXT NOT NULL, name TEXT NOT NULL, endpoint TEXT, verifier TEXT NOT NULL, digest_ha1 BLOB,"
+	" names TEXT NOT NULL, is_registrar BIGINT NOT NULL, is_enabled BIGINT NOT NULL, failures BIGINT NOT NULL,"
+	" locked_until_s BIGINT NOT NULL, created_s BIGINT NOT NULL, PRIMARY KEY (door, name));"
+	"CREATE TABLE enrollment_token ("
+	" hash BLOB PRIMARY KEY, door TEXT NOT NULL, endpoint TEXT NOT NULL, names TEXT NOT NULL, made_by TEXT NOT NULL,"
+	" created_s BIGINT NOT NULL, expires_s BIGINT NOT NULL, used_s BIGINT NOT NULL, used_for TEXT);"
+	"CREATE INDEX enrollment_token_expiry ON enrollment_token (expires_s);";
+
 const struct migration schema_migrations[] = {
 	{ 1, "audit log", log_sql, log_append_only, log_kept, NULL },
 	{ 2, "authorities and certificates", authority_sql, authority_append_only, authority_kept, NULL },
 	{ 3, "acme", acme_sql, NULL, NULL, NULL },
 	{ 4, "nodes", node_sql, NULL, node_kept, NULL },
 	{ 5, "several nodes", sharing_sql, NULL, NULL, sharing_passing },
+	{ 6, "enrollment", enrollment_sql, NULL, NULL, NULL },
 };
 const unsigned schema_migrations_n = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

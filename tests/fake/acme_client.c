@@ -27,6 +27,7 @@ static void configure(struct fake_authority *fake)
 						       .key_types = { KEY_P256, KEY_RSA2048 },
 						       .n_key_types = 2,
 						       .server_auth = true,
+						       .names = IDENTIFIER_BIT(IDENTIFIER_DNS),
 						       .permitted_names = { permitted, 1 } };
 	config->profiles[1] = config->profiles[0];
 	config->profiles[1].name = "other";
@@ -36,6 +37,7 @@ static void configure(struct fake_authority *fake)
 	config->acme[1] = (struct config_acme){ "terms", "other", ACME_TEST_TERMS, NULL, 3600, 7200 };
 	config->validation.attempts = 3;
 	config->limits.orders_per_account = 5;
+	config->limits.keep_finished_s = ACME_TEST_KEEP_S;
 }
 
 struct acme_house *acme_house_new(void)
@@ -111,6 +113,16 @@ void acme_house_sweep(struct acme_house *house)
 	struct op *op = op_new();
 	result r = acme_validation_sweep(op, house->acme);
 	ASSERT(r.err == ERR_NONE);
+	op_free(&op);
+}
+
+void acme_house_clean_up(struct acme_house *house)
+{
+	struct op *op = op_new();
+	for (bool is_done = false; !is_done;) {
+		result r = acme_clean_up_step(op, house->acme, &is_done);
+		ASSERT(r.err == ERR_NONE);
+	}
 	op_free(&op);
 }
 

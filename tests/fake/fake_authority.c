@@ -61,15 +61,20 @@ static void run_ceremony(struct fake_authority *fake)
 	token_free(&token);
 }
 
+static void make_folder(char dir[64])
+{
+	const char *tmp = getenv("TMPDIR");
+	snprintf(dir, 64, "%s/chancery-test-XXXXXX", tmp != NULL && strlen(tmp) < 32 ? tmp : "/tmp");
+	ASSERT(mkdtemp(dir) != NULL);
+}
+
 struct fake_authority *fake_authority_prepare(const char *ocsp_key)
 {
 	struct fake_authority *fake = calloc(1, sizeof *fake);
 	ASSERT(fake != NULL);
 	fake->op = op_new();
 	fake->arena = arena_new();
-	const char *tmp = getenv("TMPDIR");
-	snprintf(fake->dir, sizeof fake->dir, "%s/chancery-test-XXXXXX", tmp != NULL && strlen(tmp) < 32 ? tmp : "/tmp");
-	ASSERT(mkdtemp(fake->dir) != NULL);
+	make_folder(fake->dir);
 	test_store_make(&fake->store);
 	fake->config = make_config(fake->arena, fake->dir, fake->store.url, ocsp_key);
 	fake_token_reset();
@@ -124,6 +129,34 @@ void fake_authority_free(struct fake_authority **fake)
 	*fake = NULL;
 }
 
+struct fake_node *fake_node_open(struct fake_authority *fake)
+{
+	struct fake_node *node = calloc(1, sizeof *node);
+	ASSERT(node != NULL);
+	make_folder(node->dir);
+	node->arena = arena_new();
+	struct config *config = arena_alloc(node->arena, sizeof *config);
+	*config = *fake->config;
+	config->dir = node->dir;
+	if (!test_store_is_postgresql())
+		config->store = arena_printf(node->arena, "sqlite:%s/chancery.db", fake->dir);
+	MUST(fake->op, authority_open(fake->op, config, token_new(1, NULL, NULL), NULL, &node->authority));
+	node->root = hierarchy_find(node->authority->hierarchy, "root");
+	node->issuing = hierarchy_find(node->authority->hierarchy, "issuing");
+	ASSERT(node->root != NULL && node->issuing != NULL);
+	return node;
+}
+
+void fake_node_close(struct fake_node **node)
+{
+	struct fake_node *n = *node;
+	authority_free(&n->authority);
+	remove_folder(n->dir);
+	arena_free(&n->arena);
+	free(n);
+	*node = NULL;
+}
+
 struct making {
 	struct certificate row;
 	enum certificate_status status;
@@ -171,6 +204,16 @@ const char *fake_authority_certificate(struct fake_authority *fake, const struct
 					  .issued_s = now } };
 	MUST(fake->op, ledger_run(fake->op, fake->authority->ledger, make_certificate, &making));
 	return making.row.serial;
+}
+
+static result finish_certificate(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	return certificate_issue(op, ledger_db(tx), arg, BYTES_LITERAL("certificate"), clock_now_s());
+}
+
+void fake_authority_finish(struct fake_authority *fake, const char *serial)
+{
+	MUST(fake->op, ledger_run(fake->op, fake->authority->ledger, finish_certificate, (char *)(uintptr_t)serial));
 }
 
 static result make_revocation(struct op *op, struct ledger_tx *tx, void *arg)

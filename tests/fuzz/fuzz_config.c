@@ -23,6 +23,7 @@ static void check_promises(const struct config *config)
 		ASSERT(config_ca(config, profile->ca) != NULL);
 		ASSERT(profile->n_key_types > 0 && profile->backdate_s < profile->validity_s);
 		ASSERT(profile->server_auth || profile->client_auth);
+		ASSERT(profile->names != 0 && !(profile->common_name && profile->subject != 0));
 	}
 	for (unsigned i = 0; i < config->n_acme; i++)
 		ASSERT(config_profile(config, config->acme[i].profile)->door == DOOR_ACME);

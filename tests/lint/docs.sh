@@ -56,13 +56,17 @@ own_options() {
 	awk '/^Usage:/ || /^       chancery / || /^  --/ { print }' | sed 's/^\(  --[a-z-]*\) .*/\1/' |
 		grep -oE -- '(^|[ [])--[a-z-]+' | sed 's/^[ []*//' | sort -u
 }
-"$CHANCERY" --help | subcommands | while read -r command; do
-	if "$CHANCERY" "$command" --help | grep -q '^Usage: .* COMMAND'; then
-		"$CHANCERY" "$command" --help | subcommands | sed "s/^/$command /"
-	else
-		echo "$command"
-	fi
-done >"$T/commands"
+commands_below() { # [WORD…]: down to those that have no commands of their own
+	local word
+	"$CHANCERY" "$@" --help | subcommands | while read -r word; do
+		if "$CHANCERY" "$@" "$word" --help | grep -q '^Usage: .* COMMAND'; then
+			commands_below "$@" "$word"
+		else
+			echo "$* $word" | sed 's/^ //'
+		fi
+	done
+}
+commands_below >"$T/commands"
 while read -r command; do
 	# shellcheck disable=SC2086
 	"$CHANCERY" $command --help | own_options | sed "s/^/$command /"

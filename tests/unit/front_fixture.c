@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/openssl_auto.h"
+#include "server/peer.h"
 
 static uint8_t large_body[LARGE_BODY];
 
@@ -41,6 +42,20 @@ static result who(struct op *op, const struct call *call, struct reply *reply)
 	reply_text(op, reply, 200,
 		   arena_printf(op->arena, "%d %s %s tls=%d local=%d uid=%u", (int)op->actor.kind, op->actor.id,
 				op->actor.remote, call->is_tls, call->is_local_operator, (unsigned)call->peer_uid));
+	return OK;
+}
+
+/* Who the client is by its certificate, and what ties the answer to the connection. */
+static result peer(struct op *op, const struct call *call, struct reply *reply)
+{
+	const struct tls_peer *p = call->peer;
+	if (p == NULL) {
+		reply_text(op, reply, 200, "not asked");
+		return OK;
+	}
+	reply_text(op, reply, 200,
+		   arena_printf(op->arena, "n=%u leaf=%zu unique=%s exporter=%s", p->n_chain, p->n_chain > 0 ? p->chain[0].n : 0,
+				bytes_to_hex(op->arena, p->unique), bytes_to_hex(op->arena, p->exporter)));
 	return OK;
 }
 
@@ -121,6 +136,7 @@ static void add_routes(struct fixture *fixture)
 		{ .pattern = "/text", .get = true, .post = true, .body_limit = 16, .handler = echo },
 		{ .pattern = "/hold", .get = true, .handler = hold, .fail = fail_as_problem },
 		{ .pattern = "/who", .get = true, .handler = who },
+		{ .pattern = "/peer", .get = true, .handler = peer, .listeners = ON_TLS },
 		{ .pattern = "/fail/{kind}", .get = true, .handler = fail_as_asked },
 		{ .pattern = "/split", .get = true, .handler = split_head },
 		{ .pattern = "/none", .get = true, .head = true, .handler = no_content },
@@ -131,7 +147,8 @@ static void add_routes(struct fixture *fixture)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct route row = rows[i];
-		row.listeners = ON_HTTP | ON_HTTPS | ON_LOCAL;
+		if (row.listeners == 0)
+			row.listeners = ON_HTTP | ON_HTTPS | ON_LOCAL;
 		row.endpoint = fixture;
 		routes_add(fixture->routes, &row);
 	}
@@ -181,10 +198,13 @@ void fixture_start(struct fixture *fixture, struct front_config config)
 	config.connections = config.connections != 0 ? config.connections : 1000;
 	config.connections_per_address = config.connections_per_address != 0 ? config.connections_per_address : 1000;
 	fixture->front = front_new(&config);
+	front_set_mutual_host(fixture->front, MUTUAL_HOST);
 	set_certificate(fixture);
 	assert_ok(fixture->op, front_listen(fixture->op, fixture->front, ON_HTTP, "127.0.0.1:0", &fixture->http_port));
 	assert_ok(fixture->op,
 		  front_listen(fixture->op, fixture->front, ON_HTTPS, "127.0.0.1:0", &fixture->https_port));
+	assert_ok(fixture->op,
+		  front_listen(fixture->op, fixture->front, ON_MUTUAL, "127.0.0.1:0", &fixture->mutual_port));
 	strcpy(fixture->folder, "/tmp/test-front-XXXXXX");
 	assert_non_null(mkdtemp(fixture->folder));
 	snprintf(fixture->local_path, sizeof fixture->local_path, "%s/socket", fixture->folder);

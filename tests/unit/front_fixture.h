@@ -14,13 +14,14 @@
 #include "server/front.h"
 
 #define LARGE_BODY 3000000
+#define MUTUAL_HOST "mutual.example" /* named by a client on https_port: it is asked for a certificate */
 
 struct fixture {
 	struct op *op;
 	struct routes *routes;
 	struct lane *lane;
 	struct front *front;
-	unsigned http_port, https_port;
+	unsigned http_port, https_port, mutual_port;
 	char folder[64], local_path[96];
 	/* GET /hold posts `held` and waits for `release`. */
 	sem_t held, release;

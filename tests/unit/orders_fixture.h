@@ -3,6 +3,7 @@
 
 #include "store/accounts.h"
 #include "store/certificates.h"
+#include "store/cleanup.h"
 #include "store/orders.h"
 #include "tests/unit/store_fixture.h"
 
@@ -52,4 +53,21 @@ static inline void put_certificate(struct place *place, const char *serial)
 {
 	struct certificate intent = intent_of(serial, NULL);
 	assert_ok(place->op, certificate_intend(place->op, place->db, &intent));
+}
+
+/* A whole pass over one kind, in steps of `limit` changes; how many there were. */
+static inline uint64_t clean_up(struct place *place, enum cleanup_kind kind, int64_t before_s, unsigned limit)
+{
+	struct cleanup_window window = { .n_rows = 0 };
+	uint64_t changes, sum = 0;
+	do {
+		struct cleanup_place after = window.last;
+		assert_ok(place->op, cleanup_find(place->op, place->db, kind, before_s, &after, limit, &window));
+		if (window.n_rows == 0)
+			continue;
+		assert_ok(place->op, cleanup_apply(place->op, place->db, kind, &window, &changes));
+		assert_int_equal(changes, window.n_rows);
+		sum += changes;
+	} while (!window.is_end);
+	return sum;
 }

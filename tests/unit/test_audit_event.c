@@ -38,8 +38,8 @@ static void fullest_entry(void **state)
 	(void)text_copy(op->request_id, sizeof(op->request_id), "req1");
 	struct audit_event event = {
 		.type = AUDIT_ISSUED, .account = "acct1", .authorization = "authz1", .ca = "issuing", .door = "acme",
-		.order = "order1", .profile = "tls", .serial = "0a0b", .names = names, .n_names = 2, .config_hash = hash,
-		.csr_hash = hash, .tbs_hash = hash, .spki_hash = hash, .certificate_hash = hash, .key = "issuing-1",
+		.order = "order1", .profile = "tls", .profile_hash = "00ab", .serial = "0a0b", .names = names, .n_names = 2,
+		.config_hash = hash, .csr_hash = hash, .tbs_hash = hash, .spki_hash = hash, .certificate_hash = hash, .key = "issuing-1",
 		.reason = "superseded", .outcome = "issued", .evidence_json = "{\"addresses\":[\"192.0.2.1\"]}",
 		.facts = { { "attempt", "1" }, { "rule", NULL }, { "size", "9" } },
 	};
@@ -49,7 +49,8 @@ static void fullest_entry(void **state)
 		     "\"csr_hash\":\"00ab\",\"door\":\"acme\",\"evidence\":{\"addresses\":[\"192.0.2.1\"]},"
 		     "\"facts\":{\"attempt\":\"1\",\"size\":\"9\"},\"key\":\"issuing-1\","
 		     "\"names\":[\"dns:a.example\",\"dns:b.example\"],\"node\":\"n1\",\"order\":\"order1\","
-		     "\"outcome\":\"issued\",\"profile\":\"tls\",\"reason\":\"superseded\",\"remote\":\"192.0.2.7\","
+		     "\"outcome\":\"issued\",\"profile\":\"tls\",\"profile_hash\":\"00ab\","
+		     "\"reason\":\"superseded\",\"remote\":\"192.0.2.7\","
 		     "\"request\":\"req1\",\"seq\":7,\"serial\":\"0a0b\",\"spki_hash\":\"00ab\",\"tbs_hash\":\"00ab\","
 		     "\"time\":\"2026-11-21T09:30:00.123456789Z\",\"type\":\"certificate.issued\",\"v\":1}");
 }

@@ -168,6 +168,40 @@ static void serials_are_found(void **state)
 	assert_err(op, ERR_NOT_FOUND, audit_seq_of_serial(op, place->db, "certificate.issued", "0A", &seq)); /* V5 */
 }
 
+struct heard {
+	char text[256];
+};
+
+static result hear(struct op *op, void *arg, const struct audit_row *row)
+{
+	(void)op;
+	struct heard *heard = arg;
+	size_t n = strlen(heard->text);
+	(void)snprintf(heard->text + n, sizeof(heard->text) - n, "%d %s %s;", (int)row->seq, row->type,
+		       row->serial != NULL ? row->serial : "-");
+	return OK;
+}
+
+static void some_types_are_read(void **state)
+{
+	struct place *place = *state;
+	struct op *op = place->op;
+	static const char *const types[3] = { "certificate.revoked", "certificate.orphaned", "crl.signed" };
+	static const char *const rows[][2] = { { "certificate.revoked", "01" }, { "certificate.issued", "02" },
+					       { "crl.signed", NULL },		{ "certificate.orphaned", "03" },
+					       { "certificate.revoked", "04" } };
+	struct heard heard = { "" };
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct audit_row row = { .seq = i, .entry = BYTES_LITERAL("{}"), .type = rows[i][0], .serial = rows[i][1] };
+		assert_ok(op, audit_rows_append(op, place->db, &row));
+	}
+	assert_ok(op, audit_rows_read_types(op, place->db, 1, 4, types, hear, &heard));
+	assert_string_equal(heard.text, "2 crl.signed -;3 certificate.orphaned 03;");
+	assert_ok(op, audit_rows_read_types(op, place->db, 4, 4, types, hear, &heard));
+	assert_ok(op, audit_rows_read_types(op, place->db, 5, 9, types, hear, &heard));
+	assert_string_equal(heard.text, "2 crl.signed -;3 certificate.orphaned 03;");
+}
+
 static void checkpoints_are_kept(void **state)
 {
 	struct place *place = *state;
@@ -192,6 +226,7 @@ int main(void)
 		STORE_TEST(head_moves_by_compare_and_swap),
 		STORE_TEST(rows_come_in_order),
 		STORE_TEST(serials_are_found),
+		STORE_TEST(some_types_are_read),
 		STORE_TEST(checkpoints_are_kept),
 	};
 	return RUN_TESTS(tests);

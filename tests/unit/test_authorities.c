@@ -1,5 +1,6 @@
 /* Rows of the token's keys and of the CAs. */
 #include "store/authorities.h"
+#include "store/nodes.h"
 
 #include "tests/unit/store_fixture.h"
 
@@ -69,10 +70,13 @@ static void parents_come_first(void **state)
 	assert_int_equal(list[2].status, AUTHORITY_CREATED);
 }
 
+#define NOW 1000000
+
 static uint64_t take(struct place *place, const char *ca)
 {
 	uint64_t number = 0;
-	assert_ok(place->op, crl_take_number(place->op, place->db, ca, &number));
+	const struct crl_builder builder = { "a", 1 };
+	assert_ok(place->op, crl_turn_take(place->op, place->db, ca, &builder, NOW, &number));
 	return number;
 }
 
@@ -133,6 +137,70 @@ static void a_published_crl_is_not_replaced(void **state)
 	assert_int_equal(found.next_update_s, 2);
 }
 
+static bool is_of_another(struct place *place, const char *node, int64_t now_s)
+{
+	struct crl_turn turn;
+	assert_ok(place->op, crl_turn_load(place->op, place->db, "issuing", now_s, &turn));
+	return crl_turn_is_of_another(&turn, node, now_s);
+}
+
+/* F17: only whoever has the turn ends it, and with the number that was taken. */
+static void a_turn_is_ended_by_its_owner(void **state)
+{
+	struct place *place = *state;
+	struct op *op = place->op;
+	static const struct crl_builder a = { "a", 1 }, later = { "a", 2 }, b = { "b", 1 };
+	struct crl_turn turn;
+	uint64_t first, second;
+	assert_ok(op, crl_turn_load(op, place->db, "issuing", NOW, &turn));
+	assert_int_equal(turn.number, 0);
+	assert_null(turn.builder);
+	assert_ok(op, crl_turn_take(op, place->db, "issuing", &a, NOW, &first));
+	assert_err(op, ERR_CONFLICT, crl_turn_end(op, place->db, "issuing", &b, first));
+	assert_err(op, ERR_CONFLICT, crl_turn_end(op, place->db, "issuing", &later, first));
+	assert_err(op, ERR_CONFLICT, crl_turn_end(op, place->db, "root", &a, first));
+	assert_ok(op, crl_turn_take(op, place->db, "issuing", &b, NOW, &second));
+	assert_int_equal(second, first + 1);
+	assert_err(op, ERR_CONFLICT, crl_turn_end(op, place->db, "issuing", &a, first));
+	assert_err(op, ERR_CONFLICT, crl_turn_end(op, place->db, "issuing", &b, first));
+	assert_ok(op, crl_turn_end(op, place->db, "issuing", &b, second));
+	assert_err(op, ERR_CONFLICT, crl_turn_end(op, place->db, "issuing", &b, second)); /* once */
+	assert_ok(op, crl_turn_load(op, place->db, "issuing", NOW, &turn));
+	assert_int_equal(turn.number, second);
+	assert_null(turn.builder);
+}
+
+/* How long others leave a turn alone: its time, the epoch that took it, and signs of life. */
+static void a_turn_outlives_no_epoch(void **state)
+{
+	struct place *place = *state;
+	struct op *op = place->op;
+	uint64_t epoch, number;
+	assert_ok(op, node_start(op, place->db, "a", NOW, &epoch));
+	const struct crl_builder a = { "a", epoch };
+	assert_ok(op, crl_turn_take(op, place->db, "issuing", &a, NOW, &number));
+	assert_false(is_of_another(place, "a", NOW)); /* its own */
+	assert_true(is_of_another(place, "b", NOW + CRL_BUILDER_UNSEEN_S - 1));
+	assert_false(is_of_another(place, "b", NOW + CRL_BUILDER_UNSEEN_S)); /* it was not seen since */
+	assert_ok(op, node_seen(op, place->db, "a", epoch, NOW + CRL_TURN_S));
+	assert_true(is_of_another(place, "b", NOW + CRL_TURN_S - 1));
+	assert_false(is_of_another(place, "b", NOW + CRL_TURN_S));
+	assert_ok(op, node_start(op, place->db, "a", NOW, &epoch)); /* kill -9, and it starts again */
+	assert_false(is_of_another(place, "b", NOW));
+}
+
+/* A command has no epoch and no signs of life: the time counts. */
+static void a_commands_turn_ends_by_time(void **state)
+{
+	struct place *place = *state;
+	const struct crl_builder command = { "a", 0 };
+	uint64_t number;
+	assert_ok(place->op, crl_turn_take(place->op, place->db, "issuing", &command, NOW, &number));
+	assert_true(is_of_another(place, "b", NOW + CRL_TURN_S - 1));
+	assert_false(is_of_another(place, "b", NOW + CRL_TURN_S));
+	assert_false(is_of_another(place, "a", NOW));
+}
+
 static void facts_are_kept(void **state)
 {
 	struct place *place = *state;
@@ -153,6 +221,9 @@ int main(void)
 		STORE_TEST(crl_numbers_never_repeat),
 		STORE_TEST(old_crls_are_dropped),
 		STORE_TEST(a_published_crl_is_not_replaced),
+		STORE_TEST(a_turn_is_ended_by_its_owner),
+		STORE_TEST(a_turn_outlives_no_epoch),
+		STORE_TEST(a_commands_turn_ends_by_time),
 		STORE_TEST(facts_are_kept),
 	};
 	return RUN_TESTS(tests);

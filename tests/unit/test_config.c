@@ -90,6 +90,7 @@ static void test_least_file_has_all_defaults(void **state)
 	assert_in_range(config->limits.loops, 1, 4);
 	assert_int_equal(config->limits.ocsp_cache_bytes, 64 << 20);
 	assert_int_equal(config->limits.orders_per_account, 300);
+	assert_int_equal(config->limits.keep_finished_s, 30 * 86400);
 	config_free(&config);
 	assert_null(config);
 	config_free(&config);
@@ -217,9 +218,18 @@ static void test_wrong_values_are_named_with_their_line(void **state)
 		{ 12, "    ca: issuing\n    key_types: [P-256, P-257]", "13: profiles[0].key_types[1]: \"P-257\" is none of" },
 		{ 12, "    ca: issuing\n    key_types:\n      - P-256\n      - P-256", "15: profiles[0].key_types[1]: P-256 stands" },
 		{ 12, "    ca: issuing\n    key_types: [other]", "13: profiles[0].key_types[0]: " },
-		{ 12, "    ca: issuing\n    usages: [code_signing]", "13: profiles[0].usages[0]: \"code_signing\" is neither" },
+		{ 12, "    ca: issuing\n    usages: [code_signing]", "13: profiles[0].usages[0]: \"code_signing\" is none of" },
 		{ 12, "    ca: issuing\n    permitted_names: [.a.b]", "13: profiles[0].permitted_names[0]: " },
 		{ 12, "    ca: issuing\n    permitted_names: ['*.a.b']", "13: profiles[0].permitted_names[0]: " },
+		{ 12, "    ca: issuing\n    names: [dns, upn]", "13: profiles[0].names[1]: \"upn\" is none of dns, ip, email, uri" },
+		{ 12, "    ca: issuing\n    names: [dns, dns]", "13: profiles[0].names[1]: dns stands" },
+		{ 12, "    ca: issuing\n    names: []", "13: the list is empty" },
+		{ 12, "    ca: issuing\n    subject: [email]", "13: profiles[0].subject[0]: \"email\" is none of common_name, " },
+		{ 12, "    ca: issuing\n    subject: [country, country]", "13: profiles[0].subject[1]: country stands" },
+		{ 12, "    ca: issuing\n    subject: [common_name]\n    common_name: true", "14: profiles[0].common_name: with subject:" },
+		{ 12, "    ca: issuing\n    common_name: true\n    subject: [common_name]", "13: profiles[0].common_name: with subject:" },
+		{ 12, "    ca: issuing\n    permitted_networks: [10.0.0.0]", "13: profiles[0].permitted_networks[0]: " },
+		{ 12, "    ca: issuing\n    permitted_networks: [a.example]", "13: profiles[0].permitted_networks[0]: " },
 		{ 16, "  - name: directory", "16: acme[0].name: \"directory\" is an address" },
 		{ 17, "    profile: server\n    terms: example.com", "18: acme[0].terms: \"example.com\" is not an http" },
 		{ 17, "    profile: server\n    order_lifetime: 1s", "18: acme[0].order_lifetime: 1s is not between 1m and 90d" },
@@ -240,6 +250,7 @@ static void test_wrong_values_are_named_with_their_line(void **state)
 		{ 0, "validation:\n  attempts: 0", "21: validation.attempts: " },
 		{ 0, "limits:\n  ocsp_cache: 64MB", "21: limits.ocsp_cache: \"64MB\" is not a size" },
 		{ 0, "limits:\n  ocsp_cache: 1KiB", "21: limits.ocsp_cache: 1KiB is not between" },
+		{ 0, "limits: {keep_finished: 1m}", "20: limits.keep_finished: 1m is not between 1h and 3650d" },
 		{ 0, "limits: {connections: 20, connections_per_address: 21}", "20: limits.connections_per_address: " },
 	};
 	CHECK(*state, rows);
@@ -257,6 +268,94 @@ static void test_two_doors_for_one_profile_are_refused_V2(void **state)
 		{ 17, "    profile: server\n  - name: default\n    profile: server", "18: acme[1].name: another ACME door" },
 		{ 19, "  tls_profile: nobody", "19: internal.tls_profile: there is no profile" },
 		{ 14, "    ca: issuing\n    usages: [client_auth]", "20: internal.tls_profile: profile \"front\" lacks" },
+	};
+	CHECK(*state, rows);
+}
+
+/* Nothing but DNS names can be shown to ACME, and the server itself has nothing else. */
+static void test_doors_that_give_dns_names_only(void **state)
+{
+	static const struct complaint rows[] = {
+		{ 12, "    ca: issuing\n    names: [dns, ip]", "18: acme[0].profile: profile \"server\" has names: or subject:" },
+		{ 12, "    ca: issuing\n    names: [uri]", "18: acme[0].profile: profile \"server\" has names: or subject:" },
+		{ 12, "    ca: issuing\n    subject: [organization]", "18: acme[0].profile: profile \"server\" has names: or subject:" },
+		{ 14, "    ca: issuing\n    names: [email]", "20: internal.tls_profile: profile \"front\" has names: or subject:" },
+	};
+	CHECK(*state, rows);
+}
+
+static void test_names_of_devices(void **state)
+{
+	struct op *op = *state;
+	struct config *config = parsed(op, with_line(op, 14,
+		"    ca: issuing\n"
+		"  - name: device\n    ca: issuing\n    names: [uri, ip]\n    subject: [common_name, serial_number]\n"
+		"    permitted_networks: [10.0.0.0/8, 'fd00::/8']\n"
+		"  - name: quiet\n    ca: issuing\n    subject: [country]\n    common_name: false"));
+	const struct config_profile *device = config_profile(config, "device"), *server = config_profile(config, "server");
+	assert_int_equal(device->names, IDENTIFIER_BIT(IDENTIFIER_URI) | IDENTIFIER_BIT(IDENTIFIER_IP));
+	assert_int_equal(device->subject, IDENTIFIER_BIT(IDENTIFIER_CN) | IDENTIFIER_BIT(IDENTIFIER_SERIAL_NUMBER));
+	assert_int_equal(device->permitted_networks.n, 2);
+	assert_false(device->common_name); /* the default gives way to subject: */
+	assert_int_equal(config_profile(config, "quiet")->subject, IDENTIFIER_BIT(IDENTIFIER_C));
+	assert_int_equal(server->names, IDENTIFIER_BIT(IDENTIFIER_DNS));
+	assert_int_equal(server->subject, 0);
+	assert_true(server->common_name);
+	config_free(&config);
+}
+
+/* A label at the end of the least file, with a profile of its own. */
+#define EST "    ca: issuing\n  - name: device\n    ca: issuing\nest:\n  - label: default\n    profile: device\n"
+
+static void test_est_has_defaults(void **state)
+{
+	struct op *op = *state;
+	struct config *config = parsed(op, with_line(op, 14, EST "    authentication: [user, token]"));
+	const struct config_est *est = config_est(config, "default");
+	assert_non_null(est);
+	assert_null(config_est(config, "other"));
+	assert_int_equal(config_profile(config, "device")->door, DOOR_EST);
+	assert_int_equal(est->ways, EST_USER | EST_TOKEN);
+	assert_int_equal(est->anchors.n, 0);
+	assert_false(est->has_any_anchored_names || est->needs_binding || est->is_manual || est->has_registrars);
+	assert_int_equal(est->server_keys, EST_KEYS_OFF);
+	assert_int_equal(est->request_lifetime_s, 7 * 86400);
+	config_free(&config);
+
+	config = parsed(op, with_line(op, 14, EST
+		"    authentication: [certificate+user, certificate]\n    anchors: [maker.pem, /etc/maker.pem]\n"
+		"    anchored_names: any\n    channel_binding: required\n    approval: manual\n    registrars: true\n"
+		"    server_keys: tls\n    request_lifetime: 1d\n"
+		"listen:\n  mutual: [127.0.0.1:8444]\n  mutual_host: est.example.internal"));
+	est = config_est(config, "default");
+	assert_int_equal(est->ways, EST_CERTIFICATE | EST_CERTIFICATE_AND_USER);
+	assert_string_equal(est->anchors.items[0], "/srv/ca/maker.pem");
+	assert_string_equal(est->anchors.items[1], "/etc/maker.pem");
+	assert_true(est->has_any_anchored_names && est->needs_binding && est->is_manual && est->has_registrars);
+	assert_int_equal(est->server_keys, EST_KEYS_TLS);
+	assert_string_equal(config->listen.mutual_host, "est.example.internal");
+	config_free(&config);
+}
+
+/* E1: a label is no operation. V2: its profile has no other door. What needs a client's certificate has a listener for it. */
+static void test_est_that_cannot_be_E1_V2(void **state)
+{
+	static const struct complaint rows[] = {
+		{ 14, EST "    authentication: [certificate]", "20: est[0].authentication: \"certificate\" needs a listener" },
+		{ 14, EST "    authentication: [user]\n    channel_binding: required", "21: est[0].channel_binding: \"required\" needs" },
+		{ 14, EST "    authentication: [anonymous, user]", "20: est[0].authentication: with \"anonymous\" nobody" },
+		{ 14, EST "    authentication: [user, user]", "20: est[0].authentication[1]: user stands there twice" },
+		{ 14, EST "    authentication: [password]", "20: est[0].authentication[0]: \"password\" is none of" },
+		{ 14, EST "    authentication: [user]\n    anchors: [a.pem]", "21: est[0].anchors: no way of authentication" },
+		{ 14, EST "    authentication: [user]\n    approval: perhaps", "21: est[0].approval: \"perhaps\" is neither" },
+		{ 14, EST "    authentication: [user]\n    server_keys: yes", "21: est[0].server_keys: \"yes\" is none of" },
+		{ 14, EST "    authentication: [user]\n  - label: default\n    profile: device\n    authentication: [user]",
+		  "21: est[1].label: another EST label" },
+		{ 14, EST, "18: \"authentication\" is missing here" },
+		{ 0, "est:\n  - label: cacerts\n    profile: server\n    authentication: [user]", "21: est[0].label: \"cacerts\" is an operation" },
+		{ 0, "est:\n  - label: x\n    profile: server\n    authentication: [user]", "22: est[0].profile: profile \"server\" is answered through acme" },
+		{ 0, "listen: {mutual_host: ca.example.internal}", "20: listen.mutual_host: it is the host itself" },
+		{ 0, "listen: {mutual: [nowhere]}", "20: listen.mutual[0]: " },
 	};
 	CHECK(*state, rows);
 }
@@ -334,6 +433,7 @@ static void test_names_of_key_types_and_doors(void **state)
 	assert_false(key_type_parse("p-256", &type));
 	assert_string_equal(key_type_name(KEY_RSA3072), "RSA-3072");
 	assert_string_equal(door_name(DOOR_INTERNAL), "internal");
+	assert_string_equal(door_name(DOOR_EST), "est");
 }
 
 int main(void)
@@ -345,6 +445,10 @@ int main(void)
 		TEST(test_what_yaml_can_do_and_we_do_not_want),
 		TEST(test_wrong_values_are_named_with_their_line),
 		TEST(test_two_doors_for_one_profile_are_refused_V2),
+		TEST(test_doors_that_give_dns_names_only),
+		TEST(test_names_of_devices),
+		TEST(test_est_has_defaults),
+		TEST(test_est_that_cannot_be_E1_V2),
 		TEST(test_profile_without_a_door_has_none),
 		TEST(test_hostile_sizes),
 		TEST(test_load_reads_the_folder),

@@ -34,8 +34,8 @@
 #define KEY_AUTHORIZATION TOKEN ".thumbprint"
 #define OK_PAGE "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n" KEY_AUTHORIZATION
 
-#define FAR_MS LIMIT_PROBE_MS
-#define SOON_MS 400 /* a deadline that is meant to pass */
+#define FAR_MS 60000
+#define SOON_MS 1000 /* a deadline that is meant to pass, though not before a busy machine comes to the point of it */
 
 static const struct fake_name names[] = {
 	{ .name = "ok.example", .a = { OPEN } },
@@ -629,10 +629,10 @@ static void ends_at_the_deadline(void **state)
 {
 	struct bench *bench = *state;
 
-	expect(bench, "drips.example", PROBE_CONNECTION, "did not answer in full within 400 ms");
-	expect(bench, "stays.example", PROBE_CONNECTION, "did not answer in full within 400 ms");
-	expect(bench, "switching.example", PROBE_CONNECTION, "did not answer in full within 400 ms");
-	expect(bench, "mute.example", PROBE_CONNECTION, "did not answer in full within 400 ms");
+	expect(bench, "drips.example", PROBE_CONNECTION, "did not answer in full within 1000 ms");
+	expect(bench, "stays.example", PROBE_CONNECTION, "did not answer in full within 1000 ms");
+	expect(bench, "switching.example", PROBE_CONNECTION, "did not answer in full within 1000 ms");
+	expect(bench, "mute.example", PROBE_CONNECTION, "did not answer in full within 1000 ms");
 	assert_true(peers_visits(bench->peers, PEER_MUTE) > 0);
 }
 
@@ -769,7 +769,7 @@ static void gives_up_a_courier_that_hangs(void **state)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	courier_attach(courier, fds[0]); /* nobody reads from the other end */
-	courier_fix_limit(courier, 50);
+	courier_fix_limit(courier, 500);
 	for (size_t i = 0; i < 2; i++) {
 		seen_init(&seen[i], arena_new());
 		assert_ok(op, courier_http01(op, courier, "ok.example", TOKEN, on_done, &seen[i]));
@@ -841,7 +841,7 @@ static void write_config(struct op *op, const char *dir, const struct peers *pee
 		.token_label = "chancery",
 		.pin_file = "pin",
 		.https_port = 8443,
-		.http_port = 8080,
+		.http_port = 8080, .mutual_port = 8444,
 		.listen_address = "127.0.0.1",
 		.demo = true,
 		.validation_http_port = peers_http_port(peers),

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/openssl_auto.h"
-#include "ca/crl_refresh.h"
+#include "ca/crl_round.h"
 #include "ca/published.h"
 #include "ca/revoke.h"
 #include "ca/tbs.h"

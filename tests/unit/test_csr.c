@@ -74,7 +74,7 @@ static struct bytes with_extensions(struct desk *desk, struct bytes extensions)
 static void refuse(struct desk *desk, enum err kind, const char *word, struct bytes der)
 {
 	struct csr csr;
-	result r = csr_parse(desk->op, der, &csr);
+	result r = csr_parse(desk->op, der, &csr_rules_dns, &csr);
 	if (r.err != kind)
 		fail_msg("expected %s because of \"%s\", got %s: %s", err_name(kind), word, err_name(r.err), desk->op->detail);
 	if (strstr(desk->op->detail, word) == NULL)
@@ -90,7 +90,7 @@ static void test_good(void **state)
 	uint8_t hash[SHA256_SIZE];
 	struct bytes names = MAKER_JOIN(op, dns(op, "b.example"), dns(op, "A.example"), dns(op, "*.a.example"), dns(op, "b.example"));
 	struct bytes der = request(desk, common_name(op, "a.example"), names);
-	assert_ok(op, csr_parse(op, der, &csr));
+	assert_ok(op, csr_parse(op, der, &csr_rules_dns, &csr));
 	/* CN and SAN together, canonical, sorted, no doubles (V48). */
 	assert_int_equal(csr.n_identifiers, 3);
 	assert_string_equal(csr.identifiers[0].value, "*.a.example");
@@ -107,7 +107,7 @@ static void test_good_without_names(void **state)
 {
 	struct desk *desk = *state;
 	struct csr csr;
-	assert_ok(desk->op, csr_parse(desk->op, with_names(desk, BYTES_NONE), &csr));
+	assert_ok(desk->op, csr_parse(desk->op, with_names(desk, BYTES_NONE), &csr_rules_dns, &csr));
 	assert_int_equal(csr.n_identifiers, 0);
 	assert_null(csr.common_name);
 }
@@ -118,7 +118,7 @@ static void test_common_name_counts(void **state)
 	struct desk *desk = *state;
 	struct csr csr;
 	struct bytes der = request(desk, common_name(desk->op, "cn.example"), dns(desk->op, "san.example"));
-	assert_ok(desk->op, csr_parse(desk->op, der, &csr));
+	assert_ok(desk->op, csr_parse(desk->op, der, &csr_rules_dns, &csr));
 	assert_int_equal(csr.n_identifiers, 2);
 	assert_string_equal(csr.identifiers[0].value, "cn.example");
 }
@@ -146,7 +146,7 @@ static void test_signatures(void **state)
 			refuse(desk, ERR_POLICY, "signed with", der); /* N13 */
 			continue;
 		}
-		assert_ok(op, csr_parse(op, der, &csr));
+		assert_ok(op, csr_parse(op, der, &csr_rules_dns, &csr));
 		assert_int_equal(csr.key_type, rows[i].type);
 	}
 }
@@ -217,7 +217,7 @@ static void test_depth(void **state)
 	struct bytes type = BYTES_LITERAL("\x06\x03\x2a\x03\x04");
 	struct csr csr;
 	struct bytes shallow = MAKER_DER(op, DER_SEQUENCE, type, MAKER_DER(op, DER_SET, nested(op, 5)));
-	assert_ok(op, csr_parse(op, with_attributes(desk, shallow), &csr));
+	assert_ok(op, csr_parse(op, with_attributes(desk, shallow), &csr_rules_dns, &csr));
 	struct bytes deep = MAKER_DER(op, DER_SEQUENCE, type, MAKER_DER(op, DER_SET, nested(op, 50)));
 	refuse(desk, ERR_MALFORMED, "strict DER", with_attributes(desk, deep));
 }
@@ -292,7 +292,7 @@ static void test_name_count(void **state)
 	struct desk *desk = *state;
 	struct op *op = desk->op;
 	struct csr csr;
-	assert_ok(op, csr_parse(op, request(desk, common_name(op, "cn.example"), many_names(op, 100)), &csr));
+	assert_ok(op, csr_parse(op, request(desk, common_name(op, "cn.example"), many_names(op, 100)), &csr_rules_dns, &csr));
 	assert_int_equal(csr.n_identifiers, 101); /* the order's comparison refuses it */
 	refuse(desk, ERR_POLICY, "more than 100", with_names(desk, many_names(op, 101)));
 	refuse(desk, ERR_POLICY, "more than 100", request(desk, common_name(op, "cn.example"), many_names(op, 101)));
@@ -334,7 +334,7 @@ static void test_common_names(void **state)
 
 	struct bytes exact = { long_name.p + 1, 64 };
 	struct csr csr;
-	assert_ok(op, csr_parse(op, request(desk, maker_common_name(op, DER_PRINTABLE_STRING, exact), BYTES_NONE), &csr));
+	assert_ok(op, csr_parse(op, request(desk, maker_common_name(op, DER_PRINTABLE_STRING, exact), BYTES_NONE), &csr_rules_dns, &csr));
 }
 
 /* Two attributes in one RDN, in the order of DER and the other way round (N3), a second CN hidden in one. */
@@ -345,7 +345,7 @@ static void test_multi_valued_rdn(void **state)
 	struct bytes cn = BYTES_LITERAL("\x30\x10\x06\x03\x55\x04\x03\x0c\x09" "a.example");
 	struct bytes organization = BYTES_LITERAL("\x30\x10\x06\x03\x55\x04\x0a\x0c\x09" "Big Corp.");
 	struct csr csr;
-	assert_ok(op, csr_parse(op, request(desk, MAKER_DER(op, DER_SET, cn, organization), BYTES_NONE), &csr));
+	assert_ok(op, csr_parse(op, request(desk, MAKER_DER(op, DER_SET, cn, organization), BYTES_NONE), &csr_rules_dns, &csr));
 	assert_string_equal(csr.common_name, "a.example");
 	refuse(desk, ERR_MALFORMED, "strict DER", request(desk, MAKER_DER(op, DER_SET, organization, cn), BYTES_NONE));
 	refuse(desk, ERR_POLICY, "two common names", request(desk, MAKER_DER(op, DER_SET, cn, cn), BYTES_NONE));
@@ -353,7 +353,7 @@ static void test_multi_valued_rdn(void **state)
 	refuse(desk, ERR_MALFORMED, "not a Name", request(desk, BYTES_LITERAL("\x30\x00"), BYTES_NONE));
 	/* Other attributes, twice or not, are nobody's business: nothing of them is used. */
 	struct bytes rdn = MAKER_DER(op, DER_SET, organization);
-	assert_ok(op, csr_parse(op, request(desk, MAKER_JOIN(op, rdn, rdn), BYTES_NONE), &csr));
+	assert_ok(op, csr_parse(op, request(desk, MAKER_JOIN(op, rdn, rdn), BYTES_NONE), &csr_rules_dns, &csr));
 	assert_int_equal(csr.n_identifiers, 0);
 }
 
@@ -382,7 +382,7 @@ static void test_attributes_twice(void **state)
 	refuse(desk, ERR_MALFORMED, "two attributes", with_attributes(desk, MAKER_JOIN(op, one, ms)));
 	refuse(desk, ERR_MALFORMED, "two attributes", with_attributes(desk, MAKER_JOIN(op, ms, one)));
 	struct csr csr;
-	assert_ok(op, csr_parse(op, with_attributes(desk, ms), &csr));
+	assert_ok(op, csr_parse(op, with_attributes(desk, ms), &csr_rules_dns, &csr));
 	assert_int_equal(csr.n_identifiers, 1);
 	assert_string_equal(csr.identifiers[0].value, "b.example");
 }
@@ -425,7 +425,7 @@ static void test_privileged_extensions_ignored(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		all = MAKER_JOIN(op, all, maker_extension(op, rows[i].oid, true, rows[i].value));
 	struct csr csr;
-	assert_ok(op, csr_parse(op, with_extensions(desk, all), &csr));
+	assert_ok(op, csr_parse(op, with_extensions(desk, all), &csr_rules_dns, &csr));
 	assert_int_equal(csr.n_identifiers, 1);
 	assert_string_equal(csr.identifiers[0].value, "a.example");
 }
@@ -471,16 +471,16 @@ static void test_files(void **state)
 	struct op *op = desk->op;
 	struct bytes der = with_names(desk, dns(op, "a.example"));
 	struct csr csr;
-	assert_ok(op, csr_parse_file(op, der, &csr));
-	assert_ok(op, csr_parse_file(op, pem_of(op, "CERTIFICATE REQUEST", der), &csr));
-	assert_ok(op, csr_parse_file(op, pem_of(op, "NEW CERTIFICATE REQUEST", der), &csr));
+	assert_ok(op, csr_parse_file(op, der, &csr_rules_dns, &csr));
+	assert_ok(op, csr_parse_file(op, pem_of(op, "CERTIFICATE REQUEST", der), &csr_rules_dns, &csr));
+	assert_ok(op, csr_parse_file(op, pem_of(op, "NEW CERTIFICATE REQUEST", der), &csr_rules_dns, &csr));
 	struct bytes with_text = MAKER_JOIN(op, BYTES_LITERAL("Certificate Request:\n"), pem_of(op, "CERTIFICATE REQUEST", der));
-	assert_ok(op, csr_parse_file(op, with_text, &csr));
+	assert_ok(op, csr_parse_file(op, with_text, &csr_rules_dns, &csr));
 	assert_string_equal(csr.identifiers[0].value, "a.example");
-	assert_err(op, ERR_MALFORMED, csr_parse_file(op, pem_of(op, "PRIVATE KEY", der), &csr));
-	assert_err(op, ERR_MALFORMED, csr_parse_file(op, BYTES_LITERAL("hello"), &csr));
-	assert_err(op, ERR_MALFORMED, csr_parse_file(op, BYTES_NONE, &csr));
-	assert_err(op, ERR_MALFORMED, csr_parse_file(op, (struct bytes){ der.p, der.n - 2 }, &csr));
+	assert_err(op, ERR_MALFORMED, csr_parse_file(op, pem_of(op, "PRIVATE KEY", der), &csr_rules_dns, &csr));
+	assert_err(op, ERR_MALFORMED, csr_parse_file(op, BYTES_LITERAL("hello"), &csr_rules_dns, &csr));
+	assert_err(op, ERR_MALFORMED, csr_parse_file(op, BYTES_NONE, &csr_rules_dns, &csr));
+	assert_err(op, ERR_MALFORMED, csr_parse_file(op, (struct bytes){ der.p, der.n - 2 }, &csr_rules_dns, &csr));
 }
 
 int main(void)

@@ -511,11 +511,18 @@ static void test_answers_503_when_the_lane_is_full(void **state)
 	client_close(&waiting);
 }
 
+/* What a test waits for is short; what a busy machine must not exceed meanwhile is not. */
 static int start_hurried(void **state)
 {
 	(void)state;
-	fixture_start(&f, (struct front_config){
-				  .head_ms = 100, .request_ms = 300, .idle_ms = 100, .handshake_ms = 100 });
+	fixture_start(&f, (struct front_config){ .head_ms = 100, .request_ms = 1000 });
+	return 0;
+}
+
+static int start_impatient(void **state)
+{
+	(void)state;
+	fixture_start(&f, (struct front_config){ .idle_ms = 1000, .handshake_ms = 100 });
 	return 0;
 }
 
@@ -894,7 +901,7 @@ int main(void)
 		WITH(start, test_survives_clients_that_leave),
 		WITH(start, test_answers_503_when_the_lane_is_full),
 		WITH(start_hurried, test_ends_slow_requests),
-		WITH(start_hurried, test_ends_idle_connections),
+		WITH(start_impatient, test_ends_idle_connections),
 		WITH(start_hurried, test_ends_requests_that_take_too_long),
 		WITH(start_hurried, test_ends_slow_readers),
 		WITH(start_capped, test_caps_connections_per_address),

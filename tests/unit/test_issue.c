@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/openssl_auto.h"
 #include "ca/audit.h"
+#include "ca/doubts.h"
 #include "ca/issue.h"
 #include "ca/revoke.h"
 #include "store/accounts.h"
@@ -13,17 +14,38 @@
 #include "tests/fake/fake_token.h"
 #include "tests/unit/fixture.h"
 
-/* The n-th call of ledger_run fails, as if the store were gone (the linker puts this in between). */
+/* The n-th write fails, as if the store were gone, or all from there on (the linker puts these in between). */
 static unsigned fail_write_at;
+static bool fail_writes_after;
+static bool write_fails(void)
+{
+	if (fail_write_at == 0)
+		return false;
+	bool is_it = fail_write_at == 1;
+	if (!is_it || !fail_writes_after)
+		fail_write_at--;
+	return is_it;
+}
+
 result __real_ledger_run(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg);
 result __wrap_ledger_run(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg);
 result __wrap_ledger_run(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg)
 {
-	if (fail_write_at > 0 && --fail_write_at == 0)
+	if (write_fails())
 		return FAIL(op, ERR_BACKEND, "the store is gone");
 	return __real_ledger_run(op, ledger, fn, arg);
 }
 
+result __real_ledger_settle(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg);
+result __wrap_ledger_settle(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg);
+result __wrap_ledger_settle(struct op *op, struct ledger *ledger, ledger_fn *fn, void *arg)
+{
+	if (write_fails())
+		return FAIL(op, ERR_BACKEND, "the store is gone");
+	return __real_ledger_settle(op, ledger, fn, arg);
+}
+
+static const char *device_domains[] = { "fleet.example" };
 static struct config_profile profiles[] = {
 	{ .name = "server",
 	  .ca = "issuing",
@@ -33,6 +55,7 @@ static struct config_profile profiles[] = {
 	  .key_types = { KEY_P256 },
 	  .n_key_types = 1,
 	  .server_auth = true,
+	  .names = IDENTIFIER_BIT(IDENTIFIER_DNS),
 	  .common_name = true },
 	{ .name = "eternal",
 	  .ca = "issuing",
@@ -40,7 +63,18 @@ static struct config_profile profiles[] = {
 	  .validity_s = 9999LL * 86400,
 	  .key_types = { KEY_P256 },
 	  .n_key_types = 1,
-	  .server_auth = true },
+	  .server_auth = true,
+	  .names = IDENTIFIER_BIT(IDENTIFIER_DNS) },
+	{ .name = "device",
+	  .ca = "issuing",
+	  .door = DOOR_EST,
+	  .validity_s = 30 * 86400,
+	  .key_types = { KEY_P256 },
+	  .n_key_types = 1,
+	  .client_auth = true,
+	  .names = IDENTIFIER_BIT(IDENTIFIER_DNS) | IDENTIFIER_BIT(IDENTIFIER_IP) | IDENTIFIER_BIT(IDENTIFIER_URI),
+	  .subject = IDENTIFIER_BIT(IDENTIFIER_O) | IDENTIFIER_BIT(IDENTIFIER_SERIAL_NUMBER) | IDENTIFIER_BIT(IDENTIFIER_CN),
+	  .permitted_names = { device_domains, 1 } },
 };
 
 static int setup(void **state)
@@ -49,7 +83,7 @@ static int setup(void **state)
 	fail_write_at = 0;
 	struct fake_authority *fake = fake_authority_prepare("memory");
 	fake->config->profiles = profiles;
-	fake->config->n_profiles = 2;
+	fake->config->n_profiles = sizeof profiles / sizeof profiles[0];
 	fake_authority_open(fake);
 	*state = fake;
 	return 0;
@@ -160,6 +194,82 @@ static void test_issues_what_was_authorized(void **state)
 	assert_int_equal(issued.not_after_s - issued.not_before_s + 1, profiles[0].validity_s); /* V38 */
 	assert_int_equal(order_status_of(fake, "o1"), ORDER_VALID);
 	assert_int_equal(count_rows(fake, CERTIFICATE_ISSUED), 1);
+	assert_log_intact(fake);
+}
+
+static result issue_device(struct fake_authority *fake, const struct identifier *names, unsigned n, struct issued *issued)
+{
+	struct authorization_facts facts = { .door = DOOR_EST, .profile = "device", .identifiers = names, .n_identifiers = n,
+					     .requester = "test" };
+	struct authorization *authorization;
+	TRY(issue_authorize(fake->op, fake->authority, &facts, &authorization));
+	return issue(fake->op, fake->authority, authorization, make_spki(fake->op), issued);
+}
+
+static unsigned count_named(struct fake_authority *fake, const char *name)
+{
+	STORE_LEASE(lease);
+	struct certificate_filter filter = { .name = name, .limit = 10 };
+	struct certificate *rows;
+	unsigned n;
+	assert_ok(fake->op, store_read(fake->op, fake->authority->store, &lease));
+	assert_ok(fake->op, certificate_list(fake->op, lease.db, &filter, &rows, &n));
+	for (unsigned i = 0; i < n; i++)
+		assert_string_equal(rows[i].subject, "dev-17");
+	return n;
+}
+
+/* A device's certificate: the subject that was authorized, found by its names but not by its organization. */
+static void test_issues_to_devices(void **state)
+{
+	struct fake_authority *fake = *state;
+	struct issued issued;
+	static const struct identifier names[] = { { IDENTIFIER_CN, "dev-17" }, { IDENTIFIER_O, "Example Corp" },
+						   { IDENTIFIER_SERIAL_NUMBER, "A1234" }, { IDENTIFIER_URI, "urn:dev:17" },
+						   { IDENTIFIER_IP, "192.0.2.17" }, { IDENTIFIER_DNS, "dev-17.fleet.example" } };
+	assert_ok(fake->op, issue_device(fake, names, 6, &issued));
+	const uint8_t *p = issued.der.p;
+	AUTO(X509) *certificate = d2i_X509(NULL, &p, (long)issued.der.n);
+	assert_non_null(certificate);
+	char *subject = X509_NAME_oneline(X509_get_subject_name(certificate), NULL, 0);
+	assert_string_equal(subject, "/O=Example Corp/serialNumber=A1234/CN=dev-17");
+	OPENSSL_free(subject);
+	assert_int_equal(X509_check_ip_asc(certificate, "192.0.2.17", 0), 1);
+	assert_int_equal(X509_check_host(certificate, "dev-17.fleet.example", 0, 0, NULL), 1);
+	static const char *const found[] = { "dev-17", "A1234", "urn:dev:17", "192.0.2.17", "dev-17.fleet.example" };
+	for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+		assert_int_equal(count_named(fake, found[i]), 1);
+	assert_int_equal(count_named(fake, "Example Corp"), 0);
+	/* Without a SAN; of a subject alone. */
+	assert_ok(fake->op, issue_device(fake, names, 3, &issued));
+	assert_ok(fake->op, issue_device(fake, names, 1, &issued));
+	assert_int_equal(count_named(fake, "dev-17"), 3);
+	assert_log_intact(fake);
+}
+
+/* C2: who is called like one of the CAs of the house gets nothing; nor does who goes around the bounds. */
+static void test_refuses_subjects(void **state)
+{
+	struct fake_authority *fake = *state;
+	struct issued issued;
+	uint64_t signatures = fake_token_signatures();
+	static const char *const texts[] = { "cn:www.evil.example", "cn:10.0.0.1x.evil.example", "cn:a@b.example", "ou:Fleet",
+					     "uri:https://evil.example/" };
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct identifier name;
+		assert_ok(fake->op, identifier_parse_text(fake->op, texts[i], &name));
+		assert_err(fake->op, ERR_POLICY, issue_device(fake, &name, 1, &issued));
+	}
+	for (unsigned i = 0; i < fake->authority->hierarchy->n; i++) {
+		char cn[65], o[65];
+		X509_NAME *name = X509_get_subject_name(fake->authority->hierarchy->cas[i].certificate);
+		int n_cn = X509_NAME_get_text_by_NID(name, NID_commonName, cn, sizeof cn);
+		int n_o = X509_NAME_get_text_by_NID(name, NID_organizationName, o, sizeof o);
+		struct identifier subject[2] = { { IDENTIFIER_CN, cn }, { IDENTIFIER_O, o } };
+		assert_true(n_cn > 0);
+		assert_err(fake->op, ERR_POLICY, issue_device(fake, subject, n_o > 0 ? 2 : 1, &issued));
+	}
+	assert_int_equal(fake_token_signatures(), signatures);
 	assert_log_intact(fake);
 }
 
@@ -313,6 +423,29 @@ static void test_nth_write_fails(void **state)
 	assert_log_intact(fake);
 }
 
+/* The store goes away after T1, while the process lives: when it is back, the intent ends without waiting for its age (I4). */
+static void test_doubt_ends_when_the_store_is_back(void **state)
+{
+	struct fake_authority *fake = *state;
+	static char order[] = "d1";
+	struct issued issued;
+	struct authorization *authorization = authorize(fake, "server", DOOR_ACME, order);
+	fail_write_at = 2;
+	fail_writes_after = true;
+	assert_err(fake->op, ERR_BACKEND, issue(fake->op, fake->authority, authorization, make_spki(fake->op), &issued));
+	fail_write_at = 1;
+	assert_err(fake->op, ERR_BACKEND, doubts_end(fake->op, fake->authority));
+	assert_int_equal(count_rows(fake, CERTIFICATE_INTENDED), 1);
+	fail_write_at = 0;
+	fail_writes_after = false;
+	assert_ok(fake->op, doubts_end(fake->op, fake->authority));
+	assert_int_equal(count_rows(fake, CERTIFICATE_INTENDED), 0);
+	assert_int_equal(count_rows(fake, CERTIFICATE_ORPHANED), 1);
+	assert_int_equal(order_status_of(fake, order), ORDER_READY);
+	assert_ok(fake->op, doubts_end(fake->op, fake->authority)); /* nothing is left to do */
+	assert_log_intact(fake);
+}
+
 /* What a crash between T1 and T2 leaves behind: a claimed order and an intent of this node. */
 struct crash {
 	const char *serial, *node;
@@ -373,7 +506,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_issues_what_was_authorized),
-		CASE(test_authorization_is_used_once),
+		CASE(test_issues_to_devices), CASE(test_refuses_subjects), CASE(test_authorization_is_used_once),
 		CASE(test_one_order_one_certificate),
 		CASE(test_wrong_door_and_profile),
 		CASE(test_refuses_keys),
@@ -382,6 +515,7 @@ int main(void)
 		CASE(test_outlives_no_ca),
 		CASE(test_token_failures_orphan),
 		CASE(test_nth_write_fails),
+		CASE(test_doubt_ends_when_the_store_is_back),
 		CASE(test_recovery_after_a_crash),
 	};
 	return RUN_TESTS(tests);

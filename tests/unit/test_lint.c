@@ -22,7 +22,7 @@ struct desk {
 	struct op *op;
 	struct ca *ca;
 	EVP_PKEY *key;
-	struct identifier names[3];
+	struct identifier names[3], subject[2], device[4];
 	struct tbs_plan plan;
 	struct bytes fields[N_FIELDS];
 	struct bytes extensions[MAX_EXTENSIONS]; /* whole */
@@ -85,13 +85,15 @@ static void plan_kind(struct desk *desk, enum tbs_kind kind)
 	desk->names[0] = (struct identifier){ IDENTIFIER_DNS, "a.example" };
 	desk->names[1] = (struct identifier){ IDENTIFIER_DNS, "*.b.example" };
 	desk->names[2] = (struct identifier){ IDENTIFIER_DNS, "c.example" };
+	desk->subject[0] = (struct identifier){ IDENTIFIER_O, "Example Corp" };
+	desk->subject[1] = (struct identifier){ IDENTIFIER_CN, "a.example" };
 	desk->plan = (struct tbs_plan){
 		.kind = kind,
 		.issuer = kind == TBS_ROOT ? NULL : desk->ca,
 		.spki = maker_spki(desk->op, desk->key),
 		.signature_key = KEY_P256,
-		.organization = is_ca ? "Example Corp" : NULL,
-		.common_name = "a.example",
+		.subject = is_ca ? desk->subject : &desk->subject[1],
+		.n_subject = is_ca ? 2 : 1,
 		.identifiers = desk->names,
 		.n_identifiers = kind == TBS_LEAF ? 3 : 0,
 		.server_auth = kind == TBS_LEAF,
@@ -200,7 +202,8 @@ static void test_good_variants(void **state)
 		for (unsigned bits = 0; bits < 8; bits++) {
 			plan_kind(desk, TBS_LEAF);
 			desk->plan.spki = maker_spki(desk->op, key);
-			desk->plan.common_name = bits & 1 ? "c.example" : NULL;
+			desk->subject[1].value = "c.example";
+			desk->plan.n_subject = bits & 1;
 			desk->plan.server_auth = (bits & 2) != 0;
 			desk->plan.client_auth = !desk->plan.server_auth || (bits & 4) != 0;
 			desk->plan.ocsp_url = bits & 4 ? "http://h/ocsp" : NULL;
@@ -260,10 +263,11 @@ static void test_names(void **state)
 	refuse_field(desk, "C16", F_SUBJECT, BYTES_LITERAL("\x30\x00"));
 	refuse_field(desk, "C16", F_SUBJECT,
 		     MAKER_DER(op, DER_SEQUENCE, maker_common_name(op, DER_PRINTABLE_STRING, BYTES_LITERAL("a.example"))));
-	desk->plan.organization = "Example Corp"; /* planned, and not there */
+	desk->plan.subject = desk->subject; /* an organization is planned, and not there */
+	desk->plan.n_subject = 2;
 	refuse_bytes(desk, "C16", put_together(desk));
 	plan_kind(desk, TBS_OCSP_RESPONDER);
-	desk->plan.common_name = NULL;
+	desk->plan.n_subject = 0;
 	take_apart(desk);
 	refuse(desk, "C9");
 }
@@ -386,7 +390,7 @@ static void test_criticality(void **state)
 		refuse_extension(desk, rows[i].rule, rows[i].oid, !was_critical, value);
 	}
 	/* C9: with an empty subject it is the other way round. */
-	desk->plan.common_name = NULL;
+	desk->plan.n_subject = 0;
 	take_apart(desk);
 	accept(desk);
 	struct bytes names = BYTES_LITERAL("\x30\x23\x82\x09" "a.example" "\x82\x0b" "*.b.example" "\x82\x09" "c.example");
@@ -507,8 +511,151 @@ static void test_subject_alt_names(void **state)
 		refuse(desk, "C9");
 	}
 	desk->names[1].value = "b.example";
-	desk->plan.common_name = "other.example";
+	desk->subject[1].value = "other.example";
 	take_apart(desk);
+	refuse(desk, "N4");
+}
+
+/* A device: a subject of its own, and every kind of name. */
+static void plan_device(struct desk *desk)
+{
+	static const struct identifier subject[] = { { IDENTIFIER_C, "DE" }, { IDENTIFIER_O, "Corp" },
+						      { IDENTIFIER_OU, "Fleet" }, { IDENTIFIER_SERIAL_NUMBER, "A1" },
+						      { IDENTIFIER_CN, "dev-17" } };
+	plan_kind(desk, TBS_LEAF);
+	desk->device[0] = (struct identifier){ IDENTIFIER_DNS, "a.example" };
+	desk->device[1] = (struct identifier){ IDENTIFIER_IP, "192.0.2.17" };
+	desk->device[2] = (struct identifier){ IDENTIFIER_EMAIL, "a@b.example" };
+	desk->device[3] = (struct identifier){ IDENTIFIER_URI, "urn:dev:17" };
+	desk->plan.has_own_subject = true;
+	desk->plan.subject = subject;
+	desk->plan.n_subject = 5;
+	desk->plan.identifiers = desk->device;
+	desk->plan.n_identifiers = 4;
+	take_apart(desk);
+}
+
+static struct bytes rdn(struct op *op, const char *oid, int tag, const char *value)
+{
+	struct bytes type = MAKER_DER(op, DER_OID, bytes_of_text(oid));
+	return MAKER_DER(op, DER_SET, MAKER_DER(op, DER_SEQUENCE, type, MAKER_DER(op, tag, bytes_of_text(value))));
+}
+
+/* C16: each attribute missing, of another string type, another value; two in one RDN; another order. */
+static void test_device_subjects(void **state)
+{
+	struct desk *desk = *state;
+	struct op *op = desk->op;
+	static const struct {
+		const char *oid, *value;
+		int tag, other_tag;
+	} parts[] = { { "\x55\x04\x06", "DE", DER_PRINTABLE_STRING, DER_UTF8_STRING },
+		      { "\x55\x04\x0a", "Corp", DER_UTF8_STRING, DER_PRINTABLE_STRING },
+		      { "\x55\x04\x0b", "Fleet", DER_UTF8_STRING, DER_PRINTABLE_STRING },
+		      { "\x55\x04\x05", "A1", DER_PRINTABLE_STRING, DER_UTF8_STRING },
+		      { "\x55\x04\x03", "dev-17", DER_UTF8_STRING, DER_PRINTABLE_STRING } };
+	plan_device(desk);
+	accept(desk);
+	struct bytes good[5];
+	for (unsigned i = 0; i < 5; i++)
+		good[i] = rdn(op, parts[i].oid, parts[i].tag, parts[i].value);
+	for (unsigned at = 0; at < 5; at++) {
+		struct bytes odd[] = { BYTES_LITERAL(""), rdn(op, parts[at].oid, parts[at].other_tag, parts[at].value),
+				       rdn(op, parts[at].oid, parts[at].tag, "XX"), rdn(op, "\x55\x04\x07", parts[at].tag, parts[at].value),
+				       MAKER_JOIN(op, good[at], good[at]) };
+		for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+			struct bytes p[5] = { good[0], good[1], good[2], good[3], good[4] };
+			p[at] = odd[i];
+			refuse_field(desk, "C16", F_SUBJECT, MAKER_DER(op, DER_SEQUENCE, p[0], p[1], p[2], p[3], p[4]));
+		}
+	}
+	refuse_field(desk, "C16", F_SUBJECT, MAKER_DER(op, DER_SEQUENCE, good[1], good[0], good[2], good[3], good[4]));
+	struct bytes first = good[0], second = good[1];
+	assert_true(der_take(&first, DER_SET, &first) && der_take(&second, DER_SET, &second));
+	struct bytes one_rdn = MAKER_DER(op, DER_SET, first, second);
+	refuse_field(desk, "C16", F_SUBJECT, MAKER_DER(op, DER_SEQUENCE, one_rdn, good[2], good[3], good[4]));
+	/* A plan that has one twice, or in another order than theirs. */
+	static const struct identifier twice[] = { { IDENTIFIER_CN, "a" }, { IDENTIFIER_CN, "b" } },
+				       turned[] = { { IDENTIFIER_CN, "a" }, { IDENTIFIER_O, "Corp" } };
+	desk->plan.n_subject = 2;
+	desk->plan.subject = twice;
+	take_apart(desk);
+	refuse(desk, "C16");
+	desk->plan.subject = turned;
+	take_apart(desk);
+	refuse(desk, "C16");
+}
+
+/* C2: a leaf that is called like its CA, in another string type and case, too. */
+static void test_subject_of_ca(void **state)
+{
+	struct desk *desk = *state;
+	static const char *const names[] = { "Maker CA", "maker  ca" };
+	plan_device(desk);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct identifier cn = { IDENTIFIER_CN, names[i] };
+		desk->plan.subject = &cn;
+		desk->plan.n_subject = 1;
+		take_apart(desk);
+		refuse(desk, "C2");
+	}
+}
+
+/* C9, V49: each kind with another value, another tag, another form. */
+static void test_device_names(void **state)
+{
+	struct desk *desk = *state;
+	struct op *op = desk->op;
+	plan_device(desk);
+	const struct bytes good[4] = { maker_text(op, 0x82, "a.example"), MAKER_DER(op, 0x87, BYTES_LITERAL("\xc0\0\2\x11")),
+				       maker_text(op, 0x81, "a@b.example"), maker_text(op, 0x86, "urn:dev:17") };
+	const struct {
+		unsigned at;
+		const char *rule;
+		struct bytes name;
+	} rows[] = {
+		{ 0, "V49", maker_text(op, 0x82, "b.example") },
+		{ 1, "C9", MAKER_DER(op, 0x87, BYTES_LITERAL("\xc0\0\2\x12")) },
+		{ 1, "C9", MAKER_DER(op, 0x87, BYTES_LITERAL("\xc0\0\2\x11\0")) },
+		{ 1, "C9", MAKER_DER(op, 0x87, BYTES_LITERAL("\xc0\0\2\x11\xff\xff\xff\xff")) },
+		{ 1, "C9", maker_text(op, 0x87, "192.0.2.17") },
+		{ 1, "C9", maker_text(op, 0x82, "192.0.2.17") },
+		{ 2, "V49", maker_text(op, 0x81, "b@b.example") },
+		{ 2, "V49", maker_text(op, 0x81, "b.example") },
+		{ 2, "C9", maker_text(op, 0x82, "a@b.example") },
+		{ 3, "V49", maker_text(op, 0x86, "urn:dev:18") },
+		{ 3, "V49", maker_text(op, 0x86, "dev") },
+		{ 3, "C9", maker_text(op, 0x81, "urn:dev:17") },
+		{ 3, "C9", maker_text(op, 0x88, "urn:dev:17") },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct bytes names[4] = { good[0], good[1], good[2], good[3] };
+		names[rows[i].at] = rows[i].name;
+		refuse_extension(desk, rows[i].rule, SAN, false,
+				 MAKER_DER(op, DER_SEQUENCE, names[0], names[1], names[2], names[3]));
+	}
+	/* In the plan, and yet not what may stand in a certificate. */
+	static const struct {
+		unsigned at;
+		const char *value;
+	} bad[] = { { 2, "@b.example" }, { 2, "a@" }, { 2, "a@*.b.example" }, { 2, "a@b@b.example" }, { 2, "a b@b.example" },
+		    { 3, "urn:" }, { 3, "/x" }, { 3, "urn:x y" }, { 3, "urn:\xc3\xa4" } };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		plan_device(desk);
+		desk->device[bad[i].at].value = bad[i].value;
+		take_apart(desk);
+		refuse(desk, "C9");
+	}
+	/* Without a SAN: fine beside a subject of its own, and only there. */
+	plan_device(desk);
+	desk->plan.n_identifiers = 0;
+	take_apart(desk);
+	accept(desk);
+	desk->plan.has_own_subject = false;
+	refuse(desk, "C9");
+	/* N4: a subject that was not authorized for itself is a copy of a DNS name. */
+	plan_device(desk);
+	desk->plan.has_own_subject = false;
 	refuse(desk, "N4");
 }
 
@@ -568,7 +715,7 @@ static void test_sizes(void **state)
 	plan_kind(desk, TBS_LEAF);
 	for (unsigned i = 0; i < 400; i++)
 		names[i] = (struct identifier){ IDENTIFIER_DNS, arena_printf(op->arena, "n%u.example", i) };
-	desk->plan.common_name = NULL;
+	desk->plan.n_subject = 0;
 	desk->plan.identifiers = names;
 	desk->plan.n_identifiers = 100;
 	take_apart(desk);
@@ -616,7 +763,8 @@ int main(void)
 		DESK_TEST(test_issuer_life),	DESK_TEST(test_key),	       DESK_TEST(test_extension_list),
 		DESK_TEST(test_missing),	DESK_TEST(test_criticality),   DESK_TEST(test_ca_powers),
 		DESK_TEST(test_path_length),	DESK_TEST(test_purposes),      DESK_TEST(test_key_identifiers),
-		DESK_TEST(test_subject_alt_names), DESK_TEST(test_addresses),  DESK_TEST(test_encoding),
+		DESK_TEST(test_subject_alt_names), DESK_TEST(test_device_subjects), DESK_TEST(test_subject_of_ca), DESK_TEST(test_device_names),
+		DESK_TEST(test_addresses),  DESK_TEST(test_encoding),
 		DESK_TEST(test_sizes),		DESK_TEST(test_single_use),
 	};
 	return RUN_TESTS(tests);

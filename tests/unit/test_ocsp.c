@@ -4,6 +4,7 @@
 
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/openssl_auto.h"
@@ -348,6 +349,79 @@ static void test_token_key(void **state UNUSED) /* the same with keys in the tok
 	fake = memory;
 }
 
+/* What is kept is used to its nextUpdate where nothing new can be signed or looked up, and not a second longer. */
+static void test_kept_while_away(void **state UNUSED) /* F25 */
+{
+	struct fake_authority *memory = fake;
+	fake = fake_authority_prepare("token");
+	fake_authority_open(fake);
+	struct op *op = fake->op;
+	assert_ok(op, ocsp_signers_open(op, fake->authority, &fake->authority->ocsp));
+	const struct ocsp_question question = { .ca = fake->issuing, .serial = issued() };
+	struct ocsp_verdict verdict;
+	struct ocsp_request request;
+	struct ocsp_answer *again, *kept = ask(op, &question, 0, &verdict);
+	parse(op, ocsp_client_request(op, &question, 1, 0), &request);
+	fake_token_set_faults(&(struct fake_token_faults){ .fail = ERR_BACKEND });
+	clock_fix(kept->next_update_s - 1);
+	assert_false(is_cached(op, &question));
+	assert_ok(op, ocsp_answer(op, fake->authority, &request, &again));
+	assert_ptr_equal(again, kept);
+	ocsp_answer_unpin(again);
+	clock_fix(kept->next_update_s);
+	assert_err(op, ERR_BACKEND, ocsp_answer(op, fake->authority, &request, &again));
+	clock_fix(kept->next_update_s - 1);
+	ocsp_forget(fake->authority, question.serial); /* a revocation is never hidden by it */
+	assert_err(op, ERR_BACKEND, ocsp_answer(op, fake->authority, &request, &again));
+	clock_fix(-1);
+	ocsp_answer_unpin(kept);
+	fake_token_set_faults(NULL);
+	fake_authority_free(&fake);
+	fake = memory;
+}
+
+static int status_by(struct op *op, struct authority *authority, const struct ocsp_question *question, struct ocsp_answer **out)
+{
+	struct ocsp_request request;
+	struct ocsp_verdict verdict;
+	struct bytes der = ocsp_client_request(op, question, 1, 16);
+	assert_int_equal(ocsp_request_parse(op, authority->hierarchy, der, &request), OCSP_SUCCESSFUL);
+	assert_ok(op, ocsp_answer(op, authority, &request, out));
+	const char *wrong = ocsp_client_judge(fake, der, (*out)->der, question, &verdict);
+	if (wrong != NULL)
+		fail_msg("%s", wrong);
+	return verdict.status;
+}
+
+/* Each node certifies its responder for itself: also for the one key in the token that they share. */
+static void test_responders_of_two_nodes(void **state)
+{
+	static const char *const kinds[] = { "token", "memory" };
+	struct fake_authority *house = fake;
+	for (unsigned i = 0; i < 2; i++) {
+		fake = fake_authority_prepare(kinds[i]);
+		fake_authority_open(fake);
+		struct fake_node *node = fake_node_open(fake);
+		assert_ok(fake->op, ocsp_signers_open(fake->op, fake->authority, &fake->authority->ocsp));
+		assert_ok(fake->op, ocsp_signers_open(fake->op, node->authority, &node->authority->ocsp));
+		struct responder *one = responder_pin(fake->authority->ocsp, fake->issuing, clock_now_s());
+		struct responder *other = responder_pin(node->authority->ocsp, node->issuing, clock_now_s());
+		assert_false(bytes_equal(one->certificate, other->certificate));
+		assert_int_equal(memcmp(one->key_hash, other->key_hash, sizeof one->key_hash) == 0, i == 0);
+		const struct ocsp_question question = { .ca = fake->issuing, .serial = issued() };
+		struct ocsp_answer *answers[2];
+		assert_int_equal(status_by(*state, fake->authority, &question, &answers[0]), V_OCSP_CERTSTATUS_GOOD);
+		assert_int_equal(status_by(*state, node->authority, &question, &answers[1]), V_OCSP_CERTSTATUS_GOOD);
+		ocsp_answer_unpin(answers[0]);
+		ocsp_answer_unpin(answers[1]);
+		responder_unpin(&one);
+		responder_unpin(&other);
+		fake_node_close(&node);
+		fake_authority_free(&fake);
+	}
+	fake = house;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +441,8 @@ int main(void)
 		HOUSE_TEST(test_memory_key_spares_token),
 		HOUSE_TEST(test_responder_certificate),
 		HOUSE_TEST(test_token_key),
+		HOUSE_TEST(test_kept_while_away),
+		HOUSE_TEST(test_responders_of_two_nodes),
 	};
 	return RUN_TESTS(tests);
 }

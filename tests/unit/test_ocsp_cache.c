@@ -47,6 +47,28 @@ static bool holds(struct ocsp_cache *cache, const struct ocsp_cert_id *id, const
 	return is;
 }
 
+/* Everything at once, and what was looked up before it is not kept after it. */
+static void test_clear(void **state UNUSED)
+{
+	struct ocsp_cache *cache = ocsp_cache_new(1 << 20);
+	struct id ids[64], late;
+	for (unsigned i = 0; i < 64; i++)
+		put(cache, make_id(&ids[i], 1, i), "good");
+	make_id(&late, 1, 1000);
+	uint64_t generation = ocsp_cache_generation(cache, late.face.serial);
+	struct ocsp_answer *answer = make_answer("late");
+	ocsp_cache_clear(cache);
+	ocsp_cache_put(cache, &late.face, generation, answer);
+	ocsp_answer_unpin(answer);
+	assert_false(holds(cache, &late.face, "late"));
+	for (unsigned i = 0; i < 64; i++)
+		assert_false(holds(cache, &ids[i].face, "good"));
+	assert_int_equal(ocsp_cache_used(cache), 0);
+	put(cache, &ids[0].face, "again");
+	assert_true(holds(cache, &ids[0].face, "again"));
+	ocsp_cache_free(&cache);
+}
+
 static void test_forms_and_forgetting(void **state UNUSED)
 {
 	struct ocsp_cache *cache = ocsp_cache_new(1 << 20);
@@ -168,7 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_forms_and_forgetting), TEST(test_late_answer_is_dropped), TEST(test_bound), TEST(test_too_large),
-		TEST(test_pin_outlives_cache),	 TEST(test_threads),
+		TEST(test_pin_outlives_cache),	 TEST(test_threads),		     TEST(test_clear),
 	};
 	return RUN_TESTS(tests);
 }

@@ -109,43 +109,6 @@ static void lists_are_paged(void **state)
 	assert_page(place, "o7", 10, "");             /* another account's order is no place to go on from */
 }
 
-static void expiry_spares_what_is_being_signed(void **state)
-{
-	struct place *place = *state;
-	struct op *op = place->op;
-	struct order order;
-	struct acme_authorization authorization;
-	unsigned n;
-	put_account(place, "acct1");
-	put_authorization(place, "z1", 50);
-	put_authorization(place, "z2", 50);
-	put_authorization(place, "z3", 51);
-	assert_ok(op, authorization_move(op, place->db, "z2", AUTHORIZATION_PENDING, AUTHORIZATION_VALID, 0));
-	put_order(place, "o1", "acct1", 1, 50, "z1");
-	put_order(place, "o2", "acct1", 1, 50, "z1");
-	put_order(place, "o3", "acct1", 1, 50, "z1");
-	put_order(place, "o4", "acct1", 1, 51, "z1");
-	assert_ok(op, order_move(op, place->db, "o2", ORDER_PENDING, ORDER_READY));
-	assert_ok(op, order_move(op, place->db, "o3", ORDER_PENDING, ORDER_PROCESSING));
-	assert_ok(op, order_expire(op, place->db, 50, 3, &n));
-	assert_int_equal(n, 3);
-	assert_ok(op, order_expire(op, place->db, 50, 3, &n));
-	assert_int_equal(n, 1);
-	assert_ok(op, order_expire(op, place->db, 50, 3, &n));
-	assert_int_equal(n, 0);
-	static const enum order_status orders[] = { ORDER_INVALID, ORDER_INVALID, ORDER_PROCESSING, ORDER_PENDING };
-	for (unsigned i = 0; i < 4; i++) {
-		assert_ok(op, order_load(op, place->db, arena_printf(op->arena, "o%u", i + 1), &order));
-		assert_int_equal(order.status, orders[i]);
-	}
-	static const enum authorization_status states[] = { AUTHORIZATION_INVALID, AUTHORIZATION_EXPIRED,
-							    AUTHORIZATION_PENDING };
-	for (unsigned i = 0; i < 3; i++) {
-		assert_ok(op, authorization_load(op, place->db, arena_printf(op->arena, "z%u", i + 1), &authorization));
-		assert_int_equal(authorization.status, states[i]);
-	}
-}
-
 static void a_lease_ends(void **state)
 {
 	struct place *place = *state;
@@ -254,7 +217,6 @@ int main(void)
 		STORE_TEST(an_order_comes_back),
 		STORE_TEST(authorizations_and_challenges_come_back),
 		STORE_TEST(lists_are_paged),
-		STORE_TEST(expiry_spares_what_is_being_signed),
 		STORE_TEST(a_lease_ends),
 		STORE_TEST(an_order_is_claimed_once),
 		STORE_TEST(claims_end_once),

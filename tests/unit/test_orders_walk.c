@@ -157,8 +157,9 @@ static void step_challenge_finish(struct walk *walk)
 
 static void step_expire(struct walk *walk)
 {
-	unsigned n, expected = 0;
-	assert_ok(walk->op, order_expire(walk->op, walk->db, walk->m.now_s, 100, &n));
+	unsigned expected = 0;
+	uint64_t n = clean_up(walk->place, CLEANUP_OPEN_ORDERS, walk->m.now_s, 2) +
+		     clean_up(walk->place, CLEANUP_OPEN_AUTHORIZATIONS, walk->m.now_s, 2);
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		enum order_status *order = &walk->m.orders[i].status;
 		if ((*order == ORDER_PENDING || *order == ORDER_READY) && walk->m.orders[i].expires_s <= walk->m.now_s) {

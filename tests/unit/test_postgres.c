@@ -5,6 +5,7 @@
  * of libpq's and of the C library's, to lose an answer and to skip waiting.
  */
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -15,14 +16,17 @@
 #include "tests/unit/store_fixture.h"
 
 /* The ledger's thread reads these while the test waits for it. */
-static _Atomic unsigned answers_to_lose, connects_to_fail, connects, waits;
+static _Atomic unsigned answers_to_lose, connects_to_fail, connects, commits, waits;
 
 PGresult *__real_PQgetResult(PGconn *conn);
 PGresult *__wrap_PQgetResult(PGconn *conn);
 PGresult *__wrap_PQgetResult(PGconn *conn)
 {
 	PGresult *answer = __real_PQgetResult(conn);
-	if (answer == NULL || answers_to_lose == 0 || strcmp(PQcmdStatus(answer), "COMMIT") != 0)
+	if (answer == NULL || strcmp(PQcmdStatus(answer), "COMMIT") != 0)
+		return answer;
+	commits++;
+	if (answers_to_lose == 0)
 		return answer;
 	answers_to_lose--;
 	PQclear(answer);
@@ -54,7 +58,7 @@ int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
 /* Connections carry the schema's name, so that those of this test can be found and ended. */
 static int setup(void **state)
 {
-	answers_to_lose = connects_to_fail = connects = waits = 0;
+	answers_to_lose = connects_to_fail = connects = commits = waits = 0;
 	(void)place_setup_bare(state);
 	struct place *place = *state;
 	size_t n = strlen(place->where.url);
@@ -62,7 +66,13 @@ static int setup(void **state)
 	place_open(place);
 	return 0;
 }
-#define POSTGRES_TEST(function) cmocka_unit_test_setup_teardown(function, setup, place_teardown)
+
+static int teardown(void **state)
+{
+	answers_to_lose = connects_to_fail = 0; /* of a test that failed in the middle */
+	return place_teardown(state);
+}
+#define POSTGRES_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 /* As an administrator does, or a restart. */
 static void end_connections(struct place *place)
@@ -112,7 +122,7 @@ static uint64_t repeats(struct ledger *ledger)
 {
 	struct ledger_state state;
 	ledger_read_state(ledger, &state);
-	return state.repeated_batches;
+	return state.repeats;
 }
 
 /* F3: a restart between two requests is not noticed by either. */
@@ -202,6 +212,42 @@ static void repeats_are_bounded(void **state)
 	assert_recorded(place, 1, 1);
 }
 
+struct writer {
+	struct ledger *ledger;
+	char name[16];
+	result outcome;
+};
+
+static void *writer_main(void *arg)
+{
+	struct writer *writer = arg;
+	struct op *op = op_new();
+	writer->outcome = ledger_run(op, writer->ledger, write_meta, writer->name);
+	op_free(&op);
+	return NULL;
+}
+
+/* F6: one that the database never lets through fails alone, whoever shares its batches. */
+static void endless_collisions_hold_up_nobody(void **state)
+{
+	struct place *place = *state;
+	struct ledger *ledger = open_ledger(place);
+	struct writer writers[9];
+	pthread_t threads[9];
+	set_trap(place, 1000, raise(place, "40001"));
+	for (unsigned i = 0; i < 9; i++) {
+		writers[i] = (struct writer){ .ledger = ledger };
+		(void)snprintf(writers[i].name, sizeof(writers[i].name), i == 4 ? "trap" : "w%u", i);
+		assert_int_equal(pthread_create(&threads[i], NULL, writer_main, &writers[i]), 0);
+	}
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(writers[i].outcome.err, i == 4 ? ERR_BUSY : ERR_NONE);
+	}
+	ledger_free(&ledger);
+	assert_recorded(place, 8, 8);
+}
+
 /* F1, F3: the connection ends in the middle of a transaction. */
 static void lost_transactions_are_repeated(void **state)
 {
@@ -258,6 +304,25 @@ static void reading_back_waits_for_the_database(void **state)
 	assert_true(waits >= 1);
 	ledger_free(&ledger);
 	assert_recorded(place, 1, 1);
+}
+
+/* F4: a COMMIT with a warning, as when a wait for the standby was cancelled, is read back, by a COMMIT without one. */
+static void warned_commit_is_read_back(void **state)
+{
+	struct place *place = *state;
+	struct ledger *ledger = open_ledger(place);
+	set_trap(place, 1, "RAISE WARNING 'trap'");
+	place_script(place, "DROP TRIGGER trap ON meta;"
+			    "CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+			    " EXECUTE FUNCTION trap()");
+	commits = 0;
+	assert_ok(place->op, ledger_run(place->op, ledger, write_meta, "a"));
+	assert_int_equal(commits, 2);
+	assert_int_equal(repeats(ledger), 0);
+	assert_ok(place->op, ledger_run(place->op, ledger, write_meta, "b"));
+	assert_int_equal(commits, 3);
+	ledger_free(&ledger);
+	assert_recorded(place, 2, 2);
 }
 
 /* F5: without an entry there is nothing to look for, so it is said, and not repeated. */
@@ -324,13 +389,102 @@ static void readers_fail_fast_while_it_is_away(void **state)
 	connects_to_fail = 1000000;
 	for (int i = 0; i < 200; i++)
 		assert_err(place->op, ERR_BUSY, store_read(place->op, place->store, &lease));
-	assert_in_range(connects, 2, 50);
+	assert_in_range(connects, 1, 50);
 	connects_to_fail = 0;
 	while (store_read(place->op, place->store, &lease).err != ERR_NONE) {
 		op_clear_failure(place->op);
 		(void)sched_yield();
 	}
 	store_release(&lease);
+}
+
+/* F3: the same for who writes, but for one at a time that looks; what is signed already stays with it for longer. */
+static void writers_fail_fast_while_it_is_away(void **state)
+{
+	struct place *place = *state;
+	struct ledger *ledger = open_ledger(place);
+	struct ledger_state ledger_state;
+	end_connections(place);
+	connects = 0;
+	connects_to_fail = 1000000;
+	for (int i = 0; i < 200; i++)
+		assert_err(place->op, ERR_BUSY, ledger_run(place->op, ledger, write_meta, "a"));
+	assert_in_range(connects, 2, 60);
+	ledger_read_state(ledger, &ledger_state);
+	assert_true(ledger_state.is_away);
+	connects = 0;
+	connects_to_fail = 20;
+	assert_ok(place->op, ledger_settle(place->op, ledger, write_meta, "a"));
+	assert_int_equal(connects, 21);
+	ledger_read_state(ledger, &ledger_state);
+	assert_false(ledger_state.is_away);
+	assert_ok(place->op, ledger_run(place->op, ledger, write_meta, "b"));
+	ledger_free(&ledger);
+	assert_recorded(place, 2, 2);
+}
+
+/* F3: who starts waits for a database that is away, but not for one that does not take us. */
+static void a_refusal_is_told_from_an_absence(void **state)
+{
+	struct place *place = *state;
+	struct op *op = place->op;
+	char url[512];
+	assert_ok(op, store_reach(op, place->url, place->dir));
+	connects_to_fail = 1; /* it came between two looks */
+	assert_ok(op, store_reach(op, place->url, place->dir));
+	assert_err(op, ERR_BUSY, store_reach(op, "postgresql://chancery@/postgres?host=/nowhere", place->dir));
+	(void)snprintf(url, sizeof(url), "%s&dbname=absent", place->url);
+	assert_err(op, ERR_POLICY, store_reach(op, url, place->dir));
+	(void)snprintf(url, sizeof(url), "%s&user=absent", place->url);
+	assert_err(op, ERR_POLICY, store_reach(op, url, place->dir));
+	assert_err(op, ERR_POLICY, store_reach(op, "postgresql://chancery@/postgres?absent=1", place->dir));
+}
+
+/* F4: several servers and no synchronous standby: nothing is promised. */
+static void several_servers_need_a_synchronous_standby(void **state)
+{
+	struct place *place = *state;
+	struct op *op = place->op;
+	struct store *store;
+	char url[1024];
+	assert_ok(op, store_look_at_failover(op, place->store));
+	assert_ok(op, store_may_promise(op, place->store)); /* one server, and nobody who follows it */
+	const char *host = strstr(place->url, "host=");
+	assert_non_null(host);
+	host += strlen("host=");
+	(void)snprintf(url, sizeof(url), "%s&host=/nowhere,%.*s", place->url, (int)strcspn(host, "&"), host);
+	assert_ok(op, store_open(op, url, place->dir, &store));
+	assert_ok(op, store_may_promise(op, store));
+	assert_ok(op, store_look_at_failover(op, store));
+	result r = store_may_promise(op, store);
+	assert_int_equal(r.err, ERR_BUSY);
+	assert_non_null(strstr(op->detail, "synchronous_standby_names"));
+	store_free(&store);
+}
+
+static result take_text(struct op *op, void *arg, const struct db_value *c, unsigned n)
+{
+	(void)n;
+	*(const char **)arg = arena_text(op->arena, c[0].text);
+	return OK;
+}
+
+/* F4: a COMMIT waits for the disk, whatever the role, the database or the URL say by default. */
+static void commits_are_durable(void **state)
+{
+	static const char *const cases[][2] = { { "off", "on" }, { "local", "on" }, { "remote_apply", "remote_apply" } };
+	struct place *place = *state;
+	struct op *op = place->op;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct db *db;
+		char url[1024];
+		const char *set = "";
+		(void)snprintf(url, sizeof(url), "%s&options=-csynchronous_commit%%3D%s", getenv("CHANCERY_TEST_STORE"), cases[i][0]);
+		assert_ok(op, db_open(op, url, place->dir, DB_WRITE, &db));
+		assert_ok(op, db_run(op, db, "SELECT current_setting('synchronous_commit')", NULL, 0, take_text, &set, NULL));
+		assert_string_equal(set, cases[i][1]);
+		db_close(&db);
+	}
 }
 
 static result take_kinds(struct op *op, void *arg, const struct db_value *c, unsigned n)
@@ -375,14 +529,20 @@ int main(void)
 		POSTGRES_TEST(a_broken_lease_stays_broken),
 		POSTGRES_TEST(rolled_back_transactions_are_repeated),
 		POSTGRES_TEST(repeats_are_bounded),
+		POSTGRES_TEST(endless_collisions_hold_up_nobody),
 		POSTGRES_TEST(lost_transactions_are_repeated),
 		POSTGRES_TEST(lost_commit_that_failed_is_repeated),
 		POSTGRES_TEST(lost_commit_that_happened_counts),
 		POSTGRES_TEST(reading_back_waits_for_the_database),
+		POSTGRES_TEST(warned_commit_is_read_back),
 		POSTGRES_TEST(unknown_outcomes_are_not_repeated),
 		POSTGRES_TEST(commit_of_a_failed_transaction_fails),
 		POSTGRES_TEST(a_paused_writer_is_put_out),
 		POSTGRES_TEST(readers_fail_fast_while_it_is_away),
+		POSTGRES_TEST(writers_fail_fast_while_it_is_away),
+		POSTGRES_TEST(a_refusal_is_told_from_an_absence),
+		POSTGRES_TEST(several_servers_need_a_synchronous_standby),
+		POSTGRES_TEST(commits_are_durable),
 		POSTGRES_TEST(other_types_are_read_or_refused),
 		POSTGRES_TEST(texts_are_ordered_as_bytes),
 	};

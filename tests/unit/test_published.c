@@ -53,6 +53,27 @@ static void test_replace(void **state UNUSED) /* L12: at once, and who reads the
 	unpin(two);
 }
 
+/* F17, I6: whoever is slow does not bring an older CRL back. */
+static void test_never_a_lower_number(void **state UNUSED)
+{
+	static const struct {
+		uint64_t number;
+		const char *content, *then;
+	} puts[] = { { 7, "seven", "seven" }, { 6, "six", "seven" }, { 7, "again", "again" }, { 9, "nine", "nine" },
+		     { 8, "eight", "nine" } };
+	struct published *published = published_new();
+	for (size_t i = 0; i < sizeof puts / sizeof puts[0]; i++) {
+		const struct published_object object = { .content = bytes_of_text(puts[i].content),
+							 .content_type = "application/pkix-crl",
+							 .number = puts[i].number };
+		published_put(published, "/crl/a.crl", &object);
+		const struct published_object *now = pin(published, "/crl/a.crl");
+		assert_true(bytes_equal_text(now->content, puts[i].then));
+		unpin(now);
+	}
+	published_free(&published);
+}
+
 #define TURNS 2000
 
 static void *read_all(void *arg)
@@ -236,7 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_replace),	TEST(test_threads),   TEST(test_headers),
-		TEST(test_conditional), TEST(test_hierarchy),
+		TEST(test_conditional), TEST(test_hierarchy), TEST(test_never_a_lower_number),
 	};
 	return RUN_TESTS(tests);
 }

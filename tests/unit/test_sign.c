@@ -31,8 +31,9 @@ static int house_teardown(void **state)
 
 static struct tbs_plan root_plan(const struct token_key *key)
 {
-	struct tbs_plan plan = { .kind = TBS_ROOT, .spki = key->spki, .signature_key = key->type, .common_name = "Root",
-				 .not_before_s = NOW, .not_after_s = NOW + 1000 * DAY, .path_length = -1 };
+	static const struct identifier name = { IDENTIFIER_CN, "Root" };
+	struct tbs_plan plan = { .kind = TBS_ROOT, .spki = key->spki, .signature_key = key->type, .subject = &name,
+				 .n_subject = 1, .not_before_s = NOW, .not_after_s = NOW + 1000 * DAY, .path_length = -1 };
 	serial_draw(&plan.serial);
 	return plan;
 }

@@ -25,6 +25,7 @@ static const struct ca fixed_ca = {
 	.subject = BYTES_LITERAL("\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02" "CA"),
 	.key_identifier = BYTES_LITERAL("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14"),
 };
+static const struct identifier common_name[] = { { IDENTIFIER_CN, "a.example" } };
 static const struct identifier two_names[] = { { IDENTIFIER_DNS, "a.example" }, { IDENTIFIER_DNS, "*.b.example" } };
 
 static struct tbs_plan leaf_plan(void)
@@ -35,7 +36,8 @@ static struct tbs_plan leaf_plan(void)
 		.issuer = &fixed_ca,
 		.spki = p256_spki,
 		.signature_key = KEY_P256,
-		.common_name = "a.example",
+		.subject = common_name,
+		.n_subject = 1,
 		.identifiers = two_names,
 		.n_identifiers = 2,
 		.server_auth = true,
@@ -48,13 +50,15 @@ static struct tbs_plan leaf_plan(void)
 	};
 }
 
+static const struct identifier ca_subject[] = { { IDENTIFIER_O, "Example Corp" }, { IDENTIFIER_CN, "Example CA" } };
+
 static struct tbs_plan ca_plan(enum tbs_kind kind)
 {
 	struct tbs_plan plan = leaf_plan();
 	plan.kind = kind;
 	plan.issuer = kind == TBS_ROOT ? NULL : &fixed_ca;
-	plan.organization = "Example Corp";
-	plan.common_name = "Example CA";
+	plan.subject = ca_subject;
+	plan.n_subject = 2;
 	plan.n_identifiers = 0;
 	plan.path_length = kind == TBS_ROOT ? -1 : 0;
 	plan.server_auth = false;
@@ -122,7 +126,7 @@ static void test_leaf(void **state)
 static void test_leaf_without_subject(void **state)
 {
 	struct tbs_plan plan = leaf_plan();
-	plan.common_name = NULL;
+	plan.n_subject = 0;
 	plan.client_auth = true;
 	plan.ocsp_url = plan.ca_issuers_url = plan.crl_url = NULL;
 	expect_extensions(*state, &plan,
@@ -157,7 +161,7 @@ static void test_responder(void **state)
 {
 	struct tbs_plan plan = leaf_plan();
 	plan.kind = TBS_OCSP_RESPONDER;
-	plan.common_name = "OCSP fixed";
+	tbs_plan_common_name(*state, "OCSP fixed", &plan);
 	expect_extensions(*state, &plan,
 			  "!keyUsage=Digital Signature\n"
 			  "extendedKeyUsage=OCSP Signing\n"
@@ -220,6 +224,95 @@ static void test_golden(void **state)
 		"30210603551d11041a30188209612e6578616d706c65820b2a2e622e6578616d706c65" /* subjectAltName */
 		"30270603551d1f0420301e301ca01aa0188616687474703a2f2f682f63726c2f66697865642e63726c" /* cRLDistributionPoints */;
 	assert_string_equal(bytes_to_hex(op->arena, tbs), golden);
+}
+
+static const struct identifier device_subject[] = { { IDENTIFIER_C, "DE" },
+						     { IDENTIFIER_O, "Söhne" },
+						     { IDENTIFIER_OU, "Fleet" },
+						     { IDENTIFIER_SERIAL_NUMBER, "A1234" },
+						     { IDENTIFIER_CN, "dev-17" } };
+static const struct identifier device_names[] = { { IDENTIFIER_DNS, "dev-17.fleet.example" },
+						   { IDENTIFIER_IP, "192.0.2.17" },
+						   { IDENTIFIER_IP, "2001:db8::11" },
+						   { IDENTIFIER_EMAIL, "Dev-17@fleet.example" },
+						   { IDENTIFIER_URI, "urn:dev:17" } };
+
+static struct tbs_plan device_plan(void)
+{
+	struct tbs_plan plan = leaf_plan();
+	plan.has_own_subject = true;
+	plan.subject = device_subject;
+	plan.n_subject = 5;
+	plan.identifiers = device_names;
+	plan.n_identifiers = 5;
+	return plan;
+}
+
+/* C9, C16: subject and SAN of a device to the byte; the SAN critical when it stands alone. */
+static void test_golden_device(void **state)
+{
+	struct op *op = *state;
+	struct tbs_plan plan = device_plan();
+	struct bytes tbs;
+	/* Encoded by another program, from RFC 5280 appendix A and X.520. */
+	static const char subject[] =
+		"304f310b3009060355040613024445310f300d060355040a0c0653c3b6686e65310e300c060355040b0c05466c656574310e"
+		"300c060355040513054131323334310f300d06035504030c066465762d3137";
+	static const char names[] =
+		"30590603551d110452305082146465762d31372e666c6565742e6578616d706c658704c0000211871020010db80000000000"
+		"0000000000001181144465762d313740666c6565742e6578616d706c65860a75726e3a6465763a3137";
+	static const char critical_names[] =
+		"305c0603551d110101ff0452305082146465762d31372e666c6565742e6578616d706c658704c0000211871020010db80000"
+		"0000000000000000001181144465762d313740666c6565742e6578616d706c65860a75726e3a6465763a3137";
+	assert_ok(op, tbs_build(op, &plan, &tbs));
+	assert_non_null(strstr(bytes_to_hex(op->arena, tbs), subject));
+	assert_non_null(strstr(bytes_to_hex(op->arena, tbs), names));
+	plan.n_subject = 0;
+	assert_ok(op, tbs_build(op, &plan, &tbs));
+	assert_non_null(strstr(bytes_to_hex(op->arena, tbs), critical_names));
+	/* And without a SAN. */
+	plan = device_plan();
+	plan.n_identifiers = 0;
+	plan.ocsp_url = plan.ca_issuers_url = plan.crl_url = NULL;
+	expect_extensions(op, &plan,
+			  "!keyUsage=Digital Signature\n"
+			  "extendedKeyUsage=TLS Web Server Authentication\n"
+			  "!basicConstraints=CA:FALSE\n" SKI AKI);
+}
+
+/* The words for lists: the common name, else what there is. */
+static void test_titles(void **state UNUSED)
+{
+	struct tbs_plan plan = device_plan();
+	assert_string_equal(tbs_plan_title(&plan), "dev-17");
+	plan.n_subject = 4;
+	assert_string_equal(tbs_plan_title(&plan), "A1234");
+	plan.n_subject = 0;
+	assert_string_equal(tbs_plan_title(&plan), "");
+}
+
+/* What is not canonical, or stands in the wrong list, is in no certificate. */
+static void test_refused_attributes(void **state)
+{
+	struct op *op = *state;
+	struct bytes tbs;
+	static const struct {
+		struct identifier attribute;
+		enum err err;
+	} rows[] = {
+		{ { IDENTIFIER_C, "de" }, ERR_POLICY },	     { { IDENTIFIER_C, "DEU" }, ERR_POLICY },
+		{ { IDENTIFIER_CN, " dev-17" }, ERR_POLICY }, { { IDENTIFIER_SERIAL_NUMBER, "A_1" }, ERR_POLICY },
+		{ { IDENTIFIER_DNS, "a.example" }, ERR_BUG }, { { IDENTIFIER_IP, "192.0.2.1" }, ERR_BUG },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct tbs_plan plan = device_plan();
+		plan.subject = &rows[i].attribute;
+		plan.n_subject = 1;
+		assert_err(op, rows[i].err, tbs_build(op, &plan, &tbs));
+	}
+	struct tbs_plan plan = device_plan();
+	plan.identifiers = device_subject;
+	assert_err(op, ERR_BUG, tbs_build(op, &plan, &tbs));
 }
 
 /* N10, C3: the second before and the first of 2050, 2038, the last second that can be said. */
@@ -295,7 +388,8 @@ static void test_names(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct tbs_plan plan = ca_plan(TBS_ROOT);
-		plan.organization = rows[i].organization;
+		struct identifier subject[] = { { IDENTIFIER_O, rows[i].organization }, { IDENTIFIER_CN, "Example CA" } };
+		plan.subject = subject;
 		result r = tbs_build(op, &plan, &tbs);
 		if (r.err != (rows[i].is_accepted ? ERR_NONE : ERR_POLICY))
 			fail_msg("row %zu: %s", i, err_name(r.err));
@@ -308,7 +402,7 @@ static void test_refused_plans(void **state)
 	struct op *op = *state;
 	struct bytes tbs;
 	struct tbs_plan no_names = leaf_plan(), no_purpose = leaf_plan(), no_time = leaf_plan(), late = leaf_plan();
-	no_names.n_identifiers = 0; /* N12 */
+	no_names.n_identifiers = no_names.n_subject = 0; /* N12 */
 	assert_err(op, ERR_POLICY, tbs_build(op, &no_names, &tbs));
 	no_purpose.server_auth = false; /* C13 */
 	assert_err(op, ERR_POLICY, tbs_build(op, &no_purpose, &tbs));
@@ -317,7 +411,7 @@ static void test_refused_plans(void **state)
 	late.not_after_s = 253402300800; /* year 10000 */
 	assert_err(op, ERR_POLICY, tbs_build(op, &late, &tbs));
 	struct tbs_plan nameless = ca_plan(TBS_ROOT), orphan = leaf_plan(), adopted = ca_plan(TBS_ROOT), no_key = leaf_plan();
-	nameless.organization = nameless.common_name = NULL; /* C2 */
+	nameless.n_subject = 0; /* C2 */
 	assert_err(op, ERR_POLICY, tbs_build(op, &nameless, &tbs));
 	orphan.issuer = NULL;
 	assert_err(op, ERR_BUG, tbs_build(op, &orphan, &tbs));
@@ -361,6 +455,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_leaf),	 TEST(test_leaf_without_subject), TEST(test_root),  TEST(test_intermediate),
 		TEST(test_responder), TEST(test_key_usage_by_key),	  TEST(test_golden), TEST(test_times),
+		TEST(test_golden_device), TEST(test_titles), TEST(test_refused_attributes),
 		TEST(test_algorithms), TEST(test_names),		  TEST(test_refused_plans), TEST(test_serials),
 	};
 	return RUN_TESTS(tests);

@@ -262,6 +262,19 @@ static void note_recycle(void *arg, unsigned index)
 	recycled[index]++;
 }
 
+/* Signer 0 hangs. On a busy machine the time may be up before it is asked at all; then the next call gets more. */
+static void sign_until_recycled(struct op *op, struct token *token, const struct token_key *key)
+{
+	struct bytes signature;
+
+	for (int64_t limit_ms = 50; recycled[0] == 0; limit_ms *= 2) {
+		op->deadline_ms = clock_monotonic_ms() + limit_ms;
+		assert_err(op, ERR_BUSY, token_sign(op, token, key, BYTES_LITERAL("hangs"), &signature));
+	}
+	op->deadline_ms = 0;
+	assert_int_equal(recycled[0], 1);
+}
+
 /* F9: one signer of two hangs. Its call ends at the deadline, it is given up, the other goes on, a new one is taken. */
 static void a_hanging_signer_is_recycled(void **state)
 {
@@ -285,9 +298,7 @@ static void a_hanging_signer_is_recycled(void **state)
 	/* Signer 0 is the first to be asked, for none owes anything. */
 	assert_ok(op, token_sign(op, token, &key, BYTES_LITERAL("x"), &signature));
 	assert_int_equal(kill(signers[0].pid, SIGSTOP), 0);
-	op->deadline_ms = clock_monotonic_ms() + 50;
-	assert_err(op, ERR_BUSY, token_sign(op, token, &key, BYTES_LITERAL("hangs"), &signature));
-	op->deadline_ms = 0;
+	sign_until_recycled(op, token, &key);
 	assert_int_equal(recycled[0], 1);
 	assert_int_equal(recycled[1], 0);
 	assert_ok(op, token_sign(op, token, &key, BYTES_LITERAL("goes on"), &signature));
@@ -308,7 +319,6 @@ static void a_hanging_module_is_recycled(void **state)
 {
 	struct op *op = *state;
 	struct token_key key;
-	struct bytes signature;
 
 	struct token *maker = open_with_key(op, &key);
 	token_free(&maker);
@@ -319,9 +329,7 @@ static void a_hanging_module_is_recycled(void **state)
 	token_attach(token, 0, signer.fd);
 	signer.fd = -1;
 	assert_ok(op, files_write(op, control, 0600, BYTES_LITERAL("C_Sign hang\n")));
-	op->deadline_ms = clock_monotonic_ms() + 100;
-	assert_err(op, ERR_BUSY, token_sign(op, token, &key, BYTES_LITERAL("hangs"), &signature));
-	assert_int_equal(recycled[0], 1);
+	sign_until_recycled(op, token, &key);
 	assert_false(token_is_up(token));
 	token_free(&token);
 	kill(signer.pid, SIGKILL);

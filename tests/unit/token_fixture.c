@@ -42,7 +42,7 @@ void house_configure(struct op *op, const struct house *house, const char *modul
 					  .token_label = label,
 					  .pin_file = pin_file,
 					  .https_port = 8443,
-					  .http_port = 8080,
+					  .http_port = 8080, .mutual_port = 8444,
 					  .listen_address = "127.0.0.1",
 					  .validation_http_port = 80 };
 	char *yaml = config_template(op->arena, &seed);
