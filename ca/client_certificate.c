@@ -195,8 +195,24 @@ static void free_stack(STACK_OF(X509) * *stack)
 	sk_X509_pop_free(*stack, X509_free);
 }
 
-static result judge_foreign(struct op *op, const struct client_certificate *c, const struct bytes *chain, unsigned n_chain,
-			    const struct client_anchors *anchors)
+/*
+ * A certificate of ours that is not in the store octet for octet is not ours to
+ * believe, whatever the anchors say: ECDSA signatures have two forms, so that
+ * anybody can make another one of a revoked certificate (V10).
+ */
+static bool is_below_own_ca(const struct authority *a, STACK_OF(X509) * path)
+{
+	for (int i = 1; i < sk_X509_num(path); i++) {
+		const EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(path, i));
+		for (unsigned k = 0; key != NULL && k < a->hierarchy->n; k++)
+			if (EVP_PKEY_eq(key, a->hierarchy->cas[k].public_key) == 1)
+				return true;
+	}
+	return false;
+}
+
+static result judge_foreign(struct op *op, const struct authority *a, const struct client_certificate *c,
+			    const struct bytes *chain, unsigned n_chain, const struct client_anchors *anchors)
 {
 	AUTO(X509_STORE_CTX) *path = X509_STORE_CTX_new();
 	__attribute__((cleanup(free_stack))) STACK_OF(X509) *others = sk_X509_new_null();
@@ -215,9 +231,12 @@ static result judge_foreign(struct op *op, const struct client_certificate *c, c
 	X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT);
 	int verified = X509_verify_cert(path);
 	int reason = X509_STORE_CTX_get_error(path);
+	bool is_altered = verified == 1 && is_below_own_ca(a, X509_STORE_CTX_get0_chain(path));
 	ERR_clear_error();
-	return verified == 1 ? OK : FAIL(op, ERR_UNAUTHENTIC, "the client's certificate is not trusted here: %s",
-					 X509_verify_cert_error_string(reason));
+	if (verified != 1)
+		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate is not trusted here: %s",
+			    X509_verify_cert_error_string(reason));
+	return is_altered ? FAIL(op, ERR_UNAUTHENTIC, "the client's certificate %s is of this CA, and not as it was issued", c->serial) : OK;
 }
 
 result client_certificate_judge(struct op *op, struct authority *a, const struct bytes *chain, unsigned n_chain,
@@ -234,5 +253,5 @@ result client_certificate_judge(struct op *op, struct authority *a, const struct
 		return OK;
 	if (anchors == NULL)
 		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate %s was not issued here", out->serial);
-	return judge_foreign(op, out, chain, n_chain, anchors);
+	return judge_foreign(op, a, out, chain, n_chain, anchors);
 }

@@ -112,7 +112,7 @@ result csr_parse(struct op *op, struct bytes der, const struct csr_rules *rules,
 	csr_names_init(op, rules, "CSR", &names);
 	TRY(csr_names_from_subject(op, request.subject.content, &names));
 	TRY(csr_names_from_attributes(op, request.attributes, &names));
-	*out = (struct csr){ .subject = request.subject.whole };
+	*out = (struct csr){ .subject = request.subject.whole, .attributes = request.attributes };
 	TRY(public_key_decode(op, request.spki, &key));
 	TRY(key_check(op, key, &out->key_type));
 	TRY(check_possession(op, &request, key)); /* last: it costs the most */

@@ -36,6 +36,7 @@ struct csr {
 	/* Parts of the request's own bytes, which must live as long; empty where there are none. */
 	struct bytes subject;            /* DER Name */
 	struct bytes subject_alt_name;   /* DER GeneralNames */
+	struct bytes attributes;         /* content of [0]; none twice. Doors have some of their own; extensions are read here only */
 	struct bytes challenge_password; /* 1 to 255 octets; a secret for SCEP, a channel binding for EST */
 };
 

@@ -27,18 +27,7 @@ csr maker "/O=Device Maker/CN=Issuing 1"
 signed_by manufacturer maker "$CA_EXTENSIONS"
 cp manufacturer.pem "$CA/"
 for key in profiles est; do doc $key | sed 1d | settings $key; done
-settings profiles <<'END'
-  - name: brief
-    ca: issuing
-    validity: 1m
-    backdate: 59s
-    usages: [client_auth]
-    subject: [common_name]
-END
 settings est <<'END'
-  - label: brief
-    profile: brief
-    authentication: [user]
   - label: bound
     profile: device
     authentication: [user]
@@ -138,12 +127,7 @@ asks "it renews nothing any more (V10)" 403 alice4 "$MUTUAL_EST/simplereenroll" 
 check "the refusal says so" grep -q revoked alice4.out
 asks "nor does it enrol" 401 alice4 "$MUTUAL_EST/simpleenroll" --cert alice.pem --key alice.key
 asks "the one after it does" 200 alice4 "$MUTUAL_EST/simplereenroll" --cert alice2.pem --key alice2.key
-asks "a short-lived one is issued" 200 alice "$EST/brief/simpleenroll" -u "$alice"
-check "and is from here" certificate alice
-check "it ends" wait_for 30 sh -c '! openssl x509 -in alice.pem -noout -checkend -1'
 csr alice5 /CN=alice
-asks "and renews nothing then (V10)" 403 alice5 "$MUTUAL_EST/brief/simplereenroll" --cert alice.pem --key alice.key
-check "the refusal says so" grep -q "which is not now" alice5.out
 
 # Certificates of others.
 refused() { # NAME FILE STATUS LABEL

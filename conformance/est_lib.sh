@@ -56,8 +56,9 @@ authority() {
 # signed_by CA FILE EXTENSIONS [FIRST LAST]: FILE.csr becomes FILE.pem. IDevIDs have no end (802.1AR section 8.7).
 signed_by() {
 	: >signed.index
-	printf '[ca]\ndefault_ca = d\n[d]\ndatabase = signed.index\nnew_certs_dir = .\npolicy = p\n[p]\ncommonName = optional\nserialNumber = optional\norganizationName = optional\n' >signed.cnf
+	printf '%s\n' '[ca]' 'default_ca = d' '[d]' 'database = signed.index' 'new_certs_dir = .' 'rand_serial = yes' 'policy = p' \
+		'[p]' 'commonName = optional' 'serialNumber = optional' 'organizationName = optional' >signed.cnf
 	printf '%s\n' "$3" >signed.ext
-	openssl ca -batch -notext -config signed.cnf -extfile signed.ext -rand_serial -md sha256 -preserveDN -cert "$1.pem" -keyfile "$1.key" \
+	openssl ca -batch -notext -config signed.cnf -extfile signed.ext -md sha256 -preserveDN -cert "$1.pem" -keyfile "$1.key" \
 		-in "$2.csr" -out "$2.pem" -startdate "${4:-20200101000000Z}" -enddate "${5:-99991231235959Z}" 2>signed.log || cat signed.log
 }

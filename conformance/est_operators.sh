@@ -5,33 +5,12 @@
 init_ca || { not_ok "a CA is made" "$(cat "$T/init.log")"; done_testing; exit 1; }
 cd "$T" || exit 1
 export CHANCERY_DIR=$CA
-chancery() { "$CHANCERY" "$@"; }
+. "$CHANCERY_TOP/conformance/est_lib.sh"
 exits() { # STATUS COMMAND…
 	local expected=$1
 	shift
 	"$@"
 	test $? -eq "$expected"
-}
-EST=https://localhost:$HTTPS/.well-known/est
-MUTUAL_EST=https://localhost:$MUTUAL/.well-known/est
-
-# csr FILE SUBJECT [SAN]
-csr() {
-	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -subj "$2" \
-		${3:+-addext "subjectAltName=$3"} -outform DER -out "$1.der" 2>/dev/null && openssl base64 -in "$1.der" -out "$1.b64"
-}
-# asks NAME STATUS FILE URL [CURL-OPTION…]: the status of a request with that CSR; its answer in FILE.out and FILE.head
-asks() {
-	local name=$1 status=$2 file=$3 url=$4 got
-	shift 4
-	got=$(curl -sS -o "$file.out" -D "$file.head" -w '%{http_code}' --cacert "$TLSCA" -H 'Content-Type: application/pkcs10' \
-		--data-binary "@$file.b64" "$@" "$url" 2>&1)
-	if [ "$got" = "$status" ]; then ok "$name"; else not_ok "$name" "$got: $(cat "$file.out")"; fi
-}
-# certificate FILE: of its answer, in FILE.pem
-certificate() {
-	base64 -d "$1.out" | openssl pkcs7 -inform DER -print_certs -out "$1.pem" &&
-		openssl verify -CAfile roots.pem -untrusted issuing.pem "$1.pem" >/dev/null
 }
 
 # Without a server the same commands work in process.

@@ -13,13 +13,7 @@ kill -HUP "$SERVER"
 /usr/bin/python3 "$hostile" --directory "$DIR_URL" --cacert "$TLSCA" --chancery "$CHANCERY" \
 	--dir "$CA" --http-port "$ACME_HTTP" --open-orders 40 --address-names --all >"$T/hostile.tap" 2>"$T/hostile.log"
 status=$?
-while IFS= read -r line; do # renumbered into this test's own count
-	case "$line" in
-	"ok "*) ok "${line#ok * - }" ;;
-	"not ok "*) not_ok "${line#not ok * - }" ;;
-	"#"*) printf '%s\n' "$line" ;;
-	esac
-done <"$T/hostile.tap"
+take_tap "$T/hostile.tap"
 check "the hostile client found nothing" test "$status" -eq 0
 check "every case was driven" test "$tap_n" -gt 200
 check "the server answers" curl -fs "http://127.0.0.1:$HTTP/readyz"

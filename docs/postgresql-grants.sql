@@ -11,14 +11,13 @@ GRANT INSERT ON audit_entry, audit_tile, audit_checkpoint TO chancery;
 GRANT INSERT, UPDATE (size, peaks) ON audit_head TO chancery;
 
 -- Keys, CAs, certificates
-GRANT INSERT ON token_key, certificate_name, revocation, blocked_key TO chancery;
-GRANT INSERT, UPDATE (status) ON authority TO chancery;
+GRANT INSERT ON token_key, authority, certificate_name, revocation, blocked_key TO chancery;
 GRANT INSERT, UPDATE (number, builder, builder_epoch, builder_until_s) ON crl_number TO chancery;
 GRANT INSERT, UPDATE (this_update_s, next_update_s, der), DELETE ON crl TO chancery;
 GRANT INSERT, UPDATE (status, der, issued_s) ON certificate TO chancery;
 
 -- ACME
-GRANT INSERT, UPDATE (status, contact), DELETE ON acme_account TO chancery;
+GRANT INSERT, UPDATE (status, contact) ON acme_account TO chancery;
 GRANT INSERT, UPDATE (status, expires_s), DELETE ON acme_authorization TO chancery;
 GRANT INSERT, UPDATE (status, error, serial), DELETE ON acme_order TO chancery;
 GRANT INSERT, DELETE ON order_authorization TO chancery;

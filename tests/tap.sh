@@ -43,6 +43,18 @@ check_says() {
 $output"; fi
 }
 
+# take_tap FILE: what another program found, renumbered into this test's own count.
+take_tap() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) ok "${line#ok * - }" ;;
+		"not ok "*) not_ok "${line#not ok * - }" ;;
+		"#"*) printf '%s\n' "$line" ;;
+		esac
+	done <"$1"
+}
+
 tap_end() {
 	printf '1..%d\n' "$tap_n"
 	[ "$tap_failed" -eq 0 ]

@@ -13,7 +13,7 @@ result est_channel_binding_check(struct op *op, const struct est_request *reques
 	if (given.n == 0 && !request->settings->needs_binding)
 		return OK;
 	if (given.n == 0)
-		return FAIL(op, ERR_DENIED, "this label wants a challengePassword that ties the request to its TLS connection");
+		return FAIL(op, ERR_DENIED, "this label wants a challengePassword that ties the request to its TLS connection, as csrattrs says");
 	if (peer == NULL)
 		return FAIL(op, ERR_DENIED, "a challengePassword can be checked only at the port or the name that asks for client certificates");
 	/* With TLS 1.3, and with TLS 1.2 without an extended master secret, tls-unique is empty. */

@@ -19,7 +19,9 @@ result est_read_csr(struct op *op, const struct est_request *request, struct byt
 {
 	const struct csr_rules rules = csr_rules_of(request->profile);
 	result r = csr_parse(op, der, &rules, out);
-	if (r.err == ERR_POLICY || r.err == ERR_UNAUTHENTIC)
+	if (r.err == ERR_POLICY)
+		return FAIL(op, ERR_MALFORMED, "%s; csrattrs says what this label takes", arena_text(op->arena, op->detail));
+	if (r.err == ERR_UNAUTHENTIC)
 		return FAIL(op, ERR_MALFORMED, "%s", arena_text(op->arena, op->detail));
 	return r;
 }

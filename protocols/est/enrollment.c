@@ -79,6 +79,18 @@ static result open_row(struct op *op, struct ledger_tx *tx, void *arg)
 	return ledger_audit(op, tx, &o->event, NULL);
 }
 
+/* Sorted by name. */
+static void put_facts(struct op *op, const struct est_request *request, const struct est_wish *wish, struct audit_fact *facts)
+{
+	if (request->certificate.x509 != NULL) {
+		const char *hash = bytes_to_hex(op->arena, (struct bytes)BYTES_ARRAY(request->certificate.hash));
+		*facts++ = (struct audit_fact){ "client_certificate", hash };
+	}
+	if (wish->is_answered_once)
+		*facts++ = (struct audit_fact){ "key_made", "by the server" };
+	*facts = (struct audit_fact){ "label", request->settings->label };
+}
+
 static void describe(struct op *op, const struct est_request *request, const struct est_wish *wish, struct opening *o)
 {
 	const struct csr *csr = wish->csr;
@@ -106,15 +118,10 @@ static void describe(struct op *op, const struct est_request *request, const str
 			   .csr_hash = csr->hash,
 			   .names = identifiers_to_names(op, csr->identifiers, csr->n_identifiers),
 			   .n_names = csr->n_identifiers,
-			   .outcome = request->settings->is_manual ? "waits for approval" : "approved by configuration",
-			   .facts = { { "label", request->settings->label } } },
+			   .outcome = request->settings->is_manual ? "waits for approval" : "approved by configuration" },
 	};
 	o->event.order = o->made.id;
-	if (request->certificate.x509 != NULL) {
-		const char *hash = bytes_to_hex(op->arena, (struct bytes)BYTES_ARRAY(request->certificate.hash));
-		o->event.facts[0] = (struct audit_fact){ "client_certificate", hash };
-		o->event.facts[1] = (struct audit_fact){ "label", request->settings->label };
-	}
+	put_facts(op, request, wish, o->event.facts);
 }
 
 static result authorize(struct op *op, const struct est_request *request, const struct est_wish *wish,
@@ -138,7 +145,8 @@ static result check_key_type(struct op *op, const struct est_request *request, c
 	for (unsigned i = 0; i < profile->n_key_types; i++)
 		if (profile->key_types[i] == csr->key_type)
 			return OK;
-	return FAIL(op, ERR_POLICY, "profile %s takes no %s keys", profile->name, key_type_name(csr->key_type));
+	return FAIL(op, ERR_POLICY, "profile %s takes no %s keys; csrattrs of this label asks for %s", profile->name,
+		    key_type_name(csr->key_type), key_type_name(profile->key_types[0]));
 }
 
 /* What will be refused at the end anyway is refused before a token is spent or an operator is asked. */

@@ -15,6 +15,8 @@
 #include "protocols/est/enroll.h"
 #include "protocols/est/reply.h"
 
+#define CERTIFICATES_MAX 16
+
 static result refuse(struct op *op, struct cmc_request *cmc, enum err err, enum cmc_fail_info info, const char *why)
 {
 	cmc->fault = (struct cmc_fault){ info, 0 };
@@ -43,11 +45,11 @@ static result check_named_signer(struct op *op, struct est_request *request, con
 			      "the message's signature is neither by the key of the request nor by that of the client's certificate");
 	if (request->certificate.x509 != NULL)
 		return refuse(op, cmc, ERR_DENIED, CMC_BAD_IDENTITY, "the message is signed by another one than the client of the connection");
-	cmc->fault.info = CMC_BAD_IDENTITY;
+	cmc->fault = (struct cmc_fault){ CMC_BAD_IDENTITY, 0 };
 	TRY(est_take_signer(op, request, certificate));
 	if (!signed_data_is_by(op, message, request->certificate.spki))
 		return refuse(op, cmc, ERR_MALFORMED, CMC_BAD_MESSAGE_CHECK, "the message's signature does not verify");
-	cmc->fault.info = CMC_BAD_REQUEST;
+	cmc->fault = (struct cmc_fault){ CMC_BAD_REQUEST, cmc->body_part };
 	return OK;
 }
 
@@ -102,19 +104,36 @@ static result enroll(struct op *op, struct est_request *request, struct cmc_requ
 	return est_enrollment_finish(op, request, &wish, &row, csr.spki, certificate, wait_s);
 }
 
-/* `fault` NULL: success. The new certificate goes first, the signer's is last. */
-static result put_answer(struct op *op, const struct signed_data_signer *signer, const struct cmc_request *cmc,
-			 const struct cmc_fault *fault, struct bytes certificate, int status, struct reply *reply)
+/* Who answers for the label. */
+struct answerer {
+	const struct ca *ca;
+	const struct signed_data_signer *signer;
+};
+
+/* The new certificate goes first. Then all that a path to the root takes: many look for it in the message alone. */
+static unsigned collect_certificates(const struct answerer *by, struct bytes certificate, struct bytes out[CERTIFICATES_MAX])
+{
+	unsigned n = 0;
+	if (certificate.n > 0)
+		out[n++] = certificate;
+	out[n++] = by->signer->certificate;
+	for (const struct ca *ca = by->ca; ca->parent != NULL && n < CERTIFICATES_MAX; ca = ca->parent)
+		out[n++] = ca->der;
+	return n;
+}
+
+/* `fault` NULL: success. */
+static result put_answer(struct op *op, const struct answerer *by, const struct cmc_request *cmc, const struct cmc_fault *fault,
+			 struct bytes certificate, int status, struct reply *reply)
 {
 	uint8_t nonce[CMC_NONCE_SIZE];
-	const struct bytes certificates[] = { certificate, signer->certificate };
-	unsigned n_left_out = certificate.n == 0;
-	struct bytes der;
+	struct bytes der, certificates[CERTIFICATES_MAX];
+	unsigned n = collect_certificates(by, certificate, certificates);
 	char *text = arena_text(op->arena, op->detail);
 	random_bytes(nonce, sizeof nonce);
 	text_make_printable(text);
 	struct bytes response = cmc_response(op->arena, cmc, fault, text, nonce);
-	TRY(signed_data_write(op, cmc_pki_response_oid, response, certificates + n_left_out, 2 - n_left_out, signer, &der));
+	TRY(signed_data_write(op, cmc_pki_response_oid, response, certificates, n, by->signer, &der));
 	est_reply_der(op, reply, "application/pkcs7-mime; smime-type=CMC-response", der);
 	reply->status = status;
 	return OK;
@@ -126,7 +145,7 @@ static bool is_refusal(result r)
 	return r.err == ERR_MALFORMED || r.err == ERR_DENIED || r.err == ERR_POLICY;
 }
 
-static result answer(struct op *op, struct est_request *request, const struct signed_data_signer *signer, struct reply *reply)
+static result answer(struct op *op, struct est_request *request, const struct answerer *by, struct reply *reply)
 {
 	struct cmc_request cmc = { .fault = { CMC_BAD_REQUEST, 0 } };
 	struct bytes certificate = BYTES_NONE;
@@ -134,13 +153,13 @@ static result answer(struct op *op, struct est_request *request, const struct si
 	result r = enroll(op, request, &cmc, &certificate, &wait_s);
 	if (is_refusal(r)) {
 		int status = est_status(op);
-		TRY(put_answer(op, signer, &cmc, &cmc.fault, BYTES_NONE, status, reply));
+		TRY(put_answer(op, by, &cmc, &cmc.fault, BYTES_NONE, status, reply));
 		op_clear_failure(op);
 		return OK;
 	}
 	TRY(r);
 	if (certificate.n > 0)
-		return put_answer(op, signer, &cmc, NULL, certificate, 200, reply);
+		return put_answer(op, by, &cmc, NULL, certificate, 200, reply);
 	est_reply_wait(op, reply, wait_s); /* section 4.3.2: as at simpleenroll */
 	return OK;
 }
@@ -159,5 +178,6 @@ result est_fullcmc(struct op *op, const struct call *call, struct reply *reply)
 	if (ca == NULL)
 		return FAIL(op, ERR_BUSY, "the CA %s of this label is not there yet", request.profile->ca);
 	TRY(cmc_signer_pin(op, request.est->cmc_signers, ca, &signer));
-	return answer(op, &request, cmc_signer_read(signer), reply);
+	const struct answerer by = { ca, cmc_signer_read(signer) };
+	return answer(op, &request, &by, reply);
 }

@@ -18,6 +18,7 @@ struct place {
 
 struct known_credentials {
 	pthread_mutex_t mutex; /* held for a comparison or a copy */
+	unsigned n_checks;     /* who compute a scrypt now */
 	uint8_t key[SHA256_SIZE];
 	struct place places[LIMIT_KNOWN_CREDENTIALS];
 };
@@ -39,6 +40,22 @@ void known_credentials_free(struct known_credentials **known)
 	OPENSSL_cleanse(*known, sizeof **known);
 	free(*known);
 	*known = NULL;
+}
+
+bool known_credentials_enter(struct known_credentials *known)
+{
+	pthread_mutex_lock(&known->mutex);
+	bool may = known->n_checks < LIMIT_PASSWORD_CHECKS;
+	known->n_checks += may;
+	pthread_mutex_unlock(&known->mutex);
+	return may;
+}
+
+void known_credentials_leave(struct known_credentials *known)
+{
+	pthread_mutex_lock(&known->mutex);
+	known->n_checks--;
+	pthread_mutex_unlock(&known->mutex);
 }
 
 /* The password has a hash and so a length of its own: nothing can move from one to the other. */

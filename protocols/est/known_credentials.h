@@ -16,6 +16,14 @@ struct known_credentials;
 struct known_credentials *known_credentials_new(void);
 void known_credentials_free(struct known_credentials **known);
 
+/*
+ * A place among those who compute a scrypt now, to be left again; false: all
+ * LIMIT_PASSWORD_CHECKS are taken. So strangers with wrong passwords cannot keep
+ * every thread from its work, and who is known gets in all the same.
+ */
+bool known_credentials_enter(struct known_credentials *known);
+void known_credentials_leave(struct known_credentials *known);
+
 /* Whether this pair was kept less than LIMIT_KNOWN_CREDENTIAL_S ago. */
 bool known_credentials_has(struct known_credentials *known, const char *verifier, struct bytes password);
 void known_credentials_keep(struct known_credentials *known, const char *verifier, struct bytes password);

@@ -10,6 +10,8 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/est/cmc_request.c \
 	protocols/est/cmc_response.c \
 	protocols/est/clean_up.c \
+	protocols/est/csr_attributes.c \
+	protocols/est/csr_attributes.h \
 	protocols/est/csrattrs.c \
 	protocols/est/digest_nonce.c \
 	protocols/est/digest_nonce.h \
@@ -23,8 +25,12 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/est/fullcmc.c \
 	protocols/est/http_auth.c \
 	protocols/est/http_auth.h \
+	protocols/est/key_protection.c \
+	protocols/est/key_protection.h \
 	protocols/est/known_credentials.c \
 	protocols/est/known_credentials.h \
+	protocols/est/made_key.c \
+	protocols/est/made_key.h \
 	protocols/est/may_ask.c \
 	protocols/est/may_ask.h \
 	protocols/est/reply.c \
@@ -44,11 +50,24 @@ EST_TEST_HOUSE = tests/unit/check.h tests/unit/fixture.h tests/unit/est_scene.h 
 EST_TEST_LIBS = $(PROTOCOL_LIBS) $(SERVER_LIBS) $(CA_LIBS) $(STORE_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += \
 	tests/unit/test_est \
+	tests/unit/test_est_cmc \
+	tests/unit/test_est_csrattrs \
+	tests/unit/test_est_keys \
 	tests/unit/test_est_requests \
 	tests/unit/test_est_users
 tests_unit_test_est_SOURCES = tests/unit/test_est.c $(EST_TEST_HOUSE)
 tests_unit_test_est_CFLAGS = $(EST_TEST_CFLAGS)
 tests_unit_test_est_LDADD = $(EST_TEST_LIBS)
+tests_unit_test_est_cmc_SOURCES = tests/unit/test_est_cmc.c tests/fake/cmc_client.c tests/fake/cmc_client.h $(EST_TEST_HOUSE)
+tests_unit_test_est_cmc_CFLAGS = $(EST_TEST_CFLAGS)
+tests_unit_test_est_cmc_LDADD = $(EST_TEST_LIBS)
+tests_unit_test_est_csrattrs_SOURCES = tests/unit/test_est_csrattrs.c $(EST_TEST_HOUSE)
+tests_unit_test_est_csrattrs_CFLAGS = $(EST_TEST_CFLAGS)
+tests_unit_test_est_csrattrs_LDADD = $(EST_TEST_LIBS)
+tests_unit_test_est_keys_SOURCES = tests/unit/test_est_keys.c $(EST_TEST_HOUSE)
+tests_unit_test_est_keys_CFLAGS = $(EST_TEST_CFLAGS)
+tests_unit_test_est_keys_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=OPENSSL_cleanse
+tests_unit_test_est_keys_LDADD = $(EST_TEST_LIBS)
 tests_unit_test_est_requests_SOURCES = tests/unit/test_est_requests.c $(EST_TEST_HOUSE)
 tests_unit_test_est_requests_CFLAGS = $(EST_TEST_CFLAGS)
 tests_unit_test_est_requests_LDADD = $(EST_TEST_LIBS)
@@ -73,3 +92,13 @@ tests_fuzz_fuzz_http_auth_LDADD = $(PROTOCOL_LIBS) $(SERVER_LIBS) $(CA_LIBS) $(B
 tests_fuzz_fuzz_est_body_SOURCES = tests/fuzz/fuzz_est_body.c
 tests_fuzz_fuzz_est_body_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_est_body_LDADD = $(PROTOCOL_LIBS) $(BASE_LIBS)
+
+check_PROGRAMS += tests/fuzz/replay_cmc
+tests_fuzz_replay_cmc_SOURCES = tests/fuzz/fuzz_cmc.c tests/fuzz/replay.c
+tests_fuzz_replay_cmc_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/cmc\"
+tests_fuzz_replay_cmc_LDADD = $(PROTOCOL_LIBS) $(CA_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/cmc
+EXTRA_PROGRAMS += tests/fuzz/fuzz_cmc
+tests_fuzz_fuzz_cmc_SOURCES = tests/fuzz/fuzz_cmc.c
+tests_fuzz_fuzz_cmc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_cmc_LDADD = $(PROTOCOL_LIBS) $(CA_LIBS) $(BASE_LIBS)

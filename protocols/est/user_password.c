@@ -53,14 +53,19 @@ static result count_success(struct op *op, struct ledger_tx *tx, void *arg)
 	return user_note_success(op, ledger_db(tx), EST_DOOR, c->name);
 }
 
-static bool password_is_right(struct est *est, const char *verifier, struct bytes password)
+/* Also without a verifier, so that nobody learns from the time, or from a 503, who is a user. */
+static result password_is_right(struct op *op, struct est *est, const char *verifier, struct bytes password, bool *is_right)
 {
-	if (verifier != NULL && known_credentials_has(est->known, verifier, password))
-		return true;
-	if (!password_fits(verifier, password))
-		return false;
-	known_credentials_keep(est->known, verifier, password);
-	return true;
+	*is_right = verifier != NULL && known_credentials_has(est->known, verifier, password);
+	if (*is_right)
+		return OK;
+	if (!known_credentials_enter(est->known))
+		return FAIL(op, ERR_BUSY, "too many passwords are being checked just now; try again in a moment");
+	*is_right = password_fits(verifier, password);
+	known_credentials_leave(est->known);
+	if (*is_right)
+		known_credentials_keep(est->known, verifier, password);
+	return OK;
 }
 
 /*
@@ -92,7 +97,7 @@ result est_user_check(struct op *op, struct est_request *request, const struct h
 	if (auth->scheme == HTTP_AUTH_DIGEST)
 		TRY(digest_is_right(op, request, auth, is_usable ? user.digest_ha1 : BYTES_NONE, &is_right, &is_attempt));
 	else
-		is_right = password_is_right(request->est, is_usable ? user.verifier : NULL, secret_bytes(auth->secret));
+		TRY(password_is_right(op, request->est, is_usable ? user.verifier : NULL, secret_bytes(auth->secret), &is_right));
 	struct counting counting = { .request = request, .name = user.name };
 	if (is_right && user.failures > 0)
 		TRY(ledger_run(op, request->authority->ledger, count_success, &counting));

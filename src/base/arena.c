@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "base/op.h"
 
 #define FIRST_CHUNK 4096
@@ -25,6 +27,7 @@ struct arena {
 	struct chunk *chunks; /* newest first; the one that is being filled */
 	size_t filled;        /* bytes of chunks->data that are handed out */
 	size_t used;
+	bool is_wiped; /* when it is freed */
 };
 
 static struct chunk *chunk_new(size_t size, struct chunk *next)
@@ -50,12 +53,20 @@ void arena_free(struct arena **arena)
 		return;
 	/* The arena itself lies in the oldest chunk, which goes last. */
 	struct chunk *chunk = (*arena)->chunks;
+	bool is_wiped = (*arena)->is_wiped;
 	*arena = NULL;
 	while (chunk != NULL) {
 		struct chunk *next = chunk->next;
+		if (is_wiped)
+			OPENSSL_cleanse(chunk->data, chunk->size);
 		free(chunk);
 		chunk = next;
 	}
+}
+
+void arena_wipe_when_freed(struct arena *arena)
+{
+	arena->is_wiped = true;
 }
 
 static void arena_grow(struct arena *arena, size_t size)

@@ -1,6 +1,7 @@
 /*
  * Memory of one request: allocated piece by piece, freed all at once with the
- * op that owns it. Never holds a secret (see secret.h). Running out of memory
+ * op that owns it. Never holds a secret (see secret.h) but a passing one, after
+ * arena_wipe_when_freed(). Running out of memory
  * aborts: every size from outside is capped before anything is allocated.
  *
  * An arena belongs to one thread at a time.
@@ -16,6 +17,11 @@ struct arena;
 
 struct arena *arena_new(void);
 void arena_free(struct arena **arena);
+/*
+ * From now on the arena will be wiped with everything that was ever put into it:
+ * for a key that goes through writers and the reply to the client, and nowhere else.
+ */
+void arena_wipe_when_freed(struct arena *arena);
 
 /* Zeroed, aligned for any type, never NULL. */
 void *arena_alloc(struct arena *arena, size_t size);

@@ -43,6 +43,7 @@
 #define LIMIT_PASSWORD_BYTES 256
 #define LIMIT_KNOWN_CREDENTIALS 1024   /* passwords that need no scrypt again, of 40 bytes each */
 #define LIMIT_KNOWN_CREDENTIAL_S 600
+#define LIMIT_PASSWORD_CHECKS 8        /* scrypt at once: half of the threads that sign, and 128 MiB; more are told to come again */
 #define LIMIT_DIGEST_NONCE_S 300       /* a client answers at once, and is told when it was too slow */
 #define LIMIT_LOGIN_FAILURES 10        /* in a row, then the user is locked (E17) */
 #define LIMIT_LOGIN_LOCK_S 900

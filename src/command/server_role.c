@@ -221,11 +221,11 @@ static result open_front(struct op *op, struct server *server)
 				      .routes = server->routes };
 	memcpy(front.lanes, server->lanes, sizeof front.lanes);
 	server->front = front_new(&front);
+	if (config->listen.mutual_host != NULL)
+		front_set_mutual_host(server->front, config->listen.mutual_host);
 	TRY(front_certificate_renew(op, server));
 	TRY(listen_on(op, server, ON_HTTPS, &config->listen.https));
 	TRY(listen_on(op, server, ON_MUTUAL, &config->listen.mutual));
-	if (config->listen.mutual_host != NULL)
-		front_set_mutual_host(server->front, config->listen.mutual_host);
 	TRY(listen_on(op, server, ON_HTTP, &config->listen.http));
 	TRY(front_listen_local(op, server->front, files_join(op->arena, server->dir, "chancery.sock")));
 	return front_start(op, server->front);

@@ -85,7 +85,8 @@ static enum stream_state socket_write(struct stream *stream, struct bytes head, 
 
 /*
  * Head and body leave in one record where they fit in one. Built from the same
- * bytes in the same way each time, which is what SSL_write asks of a retry.
+ * bytes in the same way each time, which is what SSL_write asks of a retry, and
+ * wiped afterwards: a body may be a key that was made for the client.
  */
 static enum stream_state tls_write(struct stream *stream, struct bytes head, struct bytes body, size_t *skip)
 {
@@ -104,6 +105,8 @@ static enum stream_state tls_write(struct stream *stream, struct bytes head, str
 	if (piece.n > RECORD_SIZE)
 		piece.n = RECORD_SIZE;
 	int r = SSL_write_ex(stream->ssl, piece.p, piece.n, &sent);
+	if (piece.p == record)
+		OPENSSL_cleanse(record, piece.n);
 	if (r != 1)
 		return tls_state(stream, r);
 	*skip += sent;

@@ -29,9 +29,15 @@ result crl_turn_load(struct op *op, struct db *db, const char *ca, int64_t now_s
 		      take_turn, out, NULL, DB_STR(ca), DB_INT(now_s - CRL_BUILDER_UNSEEN_S));
 }
 
+/*
+ * A turn that seems to last much longer than any was taken by a clock that is far
+ * ahead, whose signs of life count for nothing either: should its node be dead,
+ * nobody has to wait for CRLs until that time has come (F14).
+ */
 bool crl_turn_is_of_another(const struct crl_turn *turn, const char *node, int64_t now_s)
 {
-	return turn->builder != NULL && !text_equal(turn->builder, node) && now_s < turn->until_s;
+	return turn->builder != NULL && !text_equal(turn->builder, node) && now_s < turn->until_s &&
+	       turn->until_s - now_s <= 2 * CRL_TURN_S;
 }
 
 /*

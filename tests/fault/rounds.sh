@@ -3,12 +3,13 @@
 # at once, for 200 rounds, while clients order, prove, finalize and revoke through a proxy. Each client gets each of
 # its certificates, and tests/tools/check_history.py finds I1 to I9 unharmed, on the way and at the end.
 # CHANCERY_SEED=N repeats the faults of a run (not the moments at which the machine was busy with something else);
-# CHANCERY_ROUNDS=N is another number of them, CHANCERY_ROUNDS_S=N another time after which a slow machine is let off.
+# CHANCERY_ROUNDS=N is another number of them, CHANCERY_ROUNDS_S=N the seconds after which no further one begins.
 # builds: plain
+# limit: 2400 s (200 rounds take three minutes on two idle cores)
 # stores: sqlite (it starts a PostgreSQL of its own)
 . "$CHANCERY_TOP/conformance/nodes_lib.sh" || exit 1
 rounds=${CHANCERY_ROUNDS:-200}
-within_s=${CHANCERY_ROUNDS_S:-270}
+within_s=${CHANCERY_ROUNDS_S:-900}
 seed=${CHANCERY_SEED:-$((RANDOM * 32768 + RANDOM))}
 tools=$CHANCERY_TOP/tests/tools
 DNS_OPTIONS=(--address=/load.test/127.0.0.2)
@@ -120,10 +121,10 @@ for ((i = 0; i < rounds; i++)); do
 		check "after $((i + 1)) rounds the history holds" check_now --open-for 240
 	fi
 done
-if [ -z "$broken" ]; then
+if [ -z "$broken" ] && { [ "$done_rounds" -eq "$rounds" ] || [ -n "${CHANCERY_ROUNDS_S:-}" ]; }; then
 	ok "$done_rounds rounds of $rounds in $((SECONDS - began)) s"
 else
-	not_ok "all rounds" "$broken; CHANCERY_SEED=$seed
+	not_ok "all rounds" "${broken:-only $done_rounds in $within_s s}; CHANCERY_SEED=$seed
 $(tail -n 30 "$T"/node?.log)"
 fi
 for kind in "${kinds[@]}"; do echo "# ${n_of[$kind]:-0} × $kind, at work again after ${slowest[$kind]:--} ms at the latest"; done

@@ -4,6 +4,7 @@
 # wakes up, writes nothing in its old epoch, and goes on with a new one (I2 to I9). It takes three minutes, of
 # which nearly all is waiting: two until the node counts as gone, one until the next look.
 # builds: plain
+# limit: 1200 s
 # stores: sqlite (it starts a PostgreSQL of its own)
 . "$CHANCERY_TOP/conformance/nodes_lib.sh" || exit 1
 tools=$CHANCERY_TOP/tests/tools

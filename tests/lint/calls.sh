@@ -43,5 +43,6 @@ done
 if [ -z "$wrong" ]; then ok "every header compiles alone"; else not_ok "every header compiles alone" "$wrong"; fi
 
 check "shell scripts pass shellcheck" shellcheck -s bash -x -S warning -e SC1090,SC1091,SC2034,SC2120,SC2154 quickstart runtests .ci/run \
-	scripts/*.sh tests/*.sh tests/run_one tests/tools/*.sh tests/tools/with_postgres tests/lint/*.sh conformance/*.sh
+	scripts/*.sh tests/*.sh tests/run_one tests/tools/*.sh tests/tools/with_postgres tests/lint/*.sh tests/fault/*.sh \
+	conformance/*.sh conformance/tools/*.sh
 done_testing

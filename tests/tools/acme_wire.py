@@ -5,6 +5,7 @@ import hashlib
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import ocsp
 
+from hostile import der
 from hostile_acme import Answer, Key, Responder, b64, csr
 
 __all__ = ["CertId", "Key", "Responder", "b64", "csr", "ocsp_status", "problem_of"]
@@ -14,13 +15,6 @@ def problem_of(answer):
     """The ACME problem of (status, headers, body); None where it is none."""
     status, headers, body = answer
     return Answer(status, list(headers.items()), body).problem
-
-
-def der(tag, *parts):
-    body = b"".join(parts)
-    n = len(body)
-    size = bytes([n]) if n < 128 else bytes([0x81, n]) if n < 256 else b"\x82" + n.to_bytes(2, "big")
-    return bytes([tag]) + size + body
 
 
 SHA1 = bytes.fromhex("300906052b0e03021a0500")

@@ -22,7 +22,6 @@ import http.server
 import json
 import secrets
 import ssl
-import subprocess
 import sys
 import threading
 import time
@@ -32,6 +31,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.x509.oid import NameOID
+
+from hostile import Failed, Skipped, count_certificates, in_parallel, need, tap
 
 URN = "urn:ietf:params:acme:error:"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -115,15 +116,6 @@ class Answer:
                 if key.lower() == "link" and 'rel="%s"' % rel in value]
 
 
-class Failed(Exception):
-    pass
-
-
-def need(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
 class Responder:
     """Answers http-01 for every name; what it says for a token can be told: a body, or a function of the handler."""
 
@@ -183,19 +175,9 @@ class World:
         return self.request("HEAD", self.directory["newNonce"]).header("Replay-Nonce")
 
     def count(self):
-        """Serials of all certificates that the CA knows of."""
-        if not self.options.chancery:
-            return None
-        serials, after = [], []
-        while True:
-            out = subprocess.run([self.options.chancery, "cert", "list", "--json", "--limit", "100",
-                                  "--dir", self.options.dir] + after, capture_output=True, check=True)
-            rows = json.loads(out.stdout)
-            rows = rows if isinstance(rows, list) else rows.get("certificates", [])
-            serials += [row["serial"] for row in rows]
-            if len(rows) < 100:
-                return len(serials)
-            after = ["--after", serials[-1]]
+        """All certificates that the CA knows of."""
+        options = self.options
+        return count_certificates(options.chancery, options.dir) if options.chancery else None
 
     def mark(self):
         """From here on no certificate may be made."""
@@ -1106,21 +1088,6 @@ def _(w):
     return w.a.post(w.a.kid, nonce=b64(bytes(honest)))
 
 
-def in_parallel(calls):
-    answers, barrier = [None] * len(calls), threading.Barrier(len(calls))
-
-    def run(i):
-        barrier.wait()
-        answers[i] = calls[i]()
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    need(all(answers), "a connection failed")
-    return answers
-
-
 @case("J8-parallel-double-spend", "badNonce")
 def _(w):
     body = w.a.body(w.a.kid)
@@ -1190,24 +1157,16 @@ def judge(w, problem, statuses, answer):
         need(after == w.before, "%d certificates were made" % (after - w.before))
 
 
-def run(w, number_, row):
-    name, problem, statuses, proof, function = row
+def run(w, row):
+    _, problem, statuses, proof, function = row
     if proof and w.responder is None:
-        print("ok %d - %s # SKIP needs --http-port" % (number_, name))
-        return True
-    try:
-        w.mark()
-        answer = function(w)
-        if answer is None:
-            print("ok %d - %s # SKIP not asked for" % (number_, name))
-            return True
-        judge(w, problem, statuses, answer)
-        print("ok %d - %s%s" % (number_, name, " (%s)" % problem if problem else ""), flush=True)
-        return True
-    except (Failed, OSError, http.client.HTTPException, subprocess.CalledProcessError, KeyError, TypeError, AttributeError) as error:
-        print("not ok %d - %s" % (number_, name))
-        print("# " + str(error).replace("\n", "\n# "), flush=True)
-        return False
+        raise Skipped("needs --http-port")
+    w.mark()
+    answer = function(w)
+    if answer is None:
+        raise Skipped("not asked for")
+    judge(w, problem, statuses, answer)
+    return problem
 
 
 def main():
@@ -1241,7 +1200,7 @@ def main():
         return 2
     w = World(options)
     print("1..%d" % len(rows))
-    failed = sum([not run(w, i + 1, row) for i, row in enumerate(rows)])
+    failed = sum([not tap(i + 1, row[0], lambda row=row: run(w, row)) for i, row in enumerate(rows)])
     return 1 if failed else 0
 
 

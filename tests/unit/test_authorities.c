@@ -201,6 +201,21 @@ static void a_commands_turn_ends_by_time(void **state)
 	assert_false(is_of_another(place, "a", NOW));
 }
 
+/* F14: a node whose clock is an hour ahead took it and died; its turn and its signs of life are of the future. */
+static void a_turn_of_the_future_holds_nobody_up(void **state)
+{
+	struct place *place = *state;
+	struct op *op = place->op;
+	uint64_t epoch, number;
+	assert_ok(op, node_start(op, place->db, "a", NOW + 3600, &epoch));
+	const struct crl_builder a = { "a", epoch };
+	assert_ok(op, crl_turn_take(op, place->db, "issuing", &a, NOW + 3600, &number));
+	assert_false(is_of_another(place, "b", NOW));
+	assert_true(is_of_another(place, "b", NOW + 3600)); /* by a clock that is as wrong */
+	assert_ok(op, crl_turn_take(op, place->db, "issuing", &a, NOW + CRL_TURN_S, &number));
+	assert_true(is_of_another(place, "b", NOW)); /* so much may clocks differ */
+}
+
 static void facts_are_kept(void **state)
 {
 	struct place *place = *state;
@@ -223,6 +238,7 @@ int main(void)
 		STORE_TEST(a_published_crl_is_not_replaced),
 		STORE_TEST(a_turn_is_ended_by_its_owner),
 		STORE_TEST(a_turn_outlives_no_epoch),
+		STORE_TEST(a_turn_of_the_future_holds_nobody_up),
 		STORE_TEST(a_commands_turn_ends_by_time),
 		STORE_TEST(facts_are_kept),
 	};

@@ -1,8 +1,10 @@
 /* simpleenroll, simplereenroll and cacerts: addresses, bodies, names, certificates as proof. */
 #include "tests/unit/est_scene.h"
 
+#include <openssl/pem.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/openssl_auto.h"
 #include "base/text.h"
 #include "ca/authorization.h"
@@ -273,6 +275,52 @@ static void test_anchors(void **state)
 	assert_int_equal(n_issued(h), 2);
 }
 
+/* ECDSA takes (r, -s) where it takes (r, s): the same certificate in other octets, by anybody. */
+static struct bytes with_other_signature(struct est_house *h, struct bytes der)
+{
+	const uint8_t *p = der.p;
+	AUTO(X509) *certificate = d2i_X509(NULL, &p, (long)der.n);
+	AUTO(EC_GROUP) *curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	AUTO(BIGNUM) *s = BN_new();
+	const ASN1_BIT_STRING *bits;
+	unsigned char *octets = NULL;
+	X509_get0_signature(&bits, NULL, certificate);
+	p = bits->data;
+	AUTO(ECDSA_SIG) *signature = d2i_ECDSA_SIG(NULL, &p, bits->length);
+	assert_true(BN_sub(s, EC_GROUP_get0_order(curve), ECDSA_SIG_get0_s(signature)) == 1);
+	assert_true(ECDSA_SIG_set0(signature, BN_dup(ECDSA_SIG_get0_r(signature)), TAKE(s)) == 1);
+	int n = i2d_ECDSA_SIG(signature, &octets);
+	assert_true(ASN1_STRING_set((ASN1_STRING *)(uintptr_t)bits, octets, n) == 1);
+	OPENSSL_free(octets);
+	octets = NULL;
+	n = i2d_X509(certificate, &octets);
+	struct bytes out = arena_bytes(h->op->arena, (struct bytes){ octets, (size_t)n });
+	OPENSSL_free(octets);
+	assert_false(bytes_equal(out, der));
+	return out;
+}
+
+/* V10, V11: anchors with a CA of the house among them let nothing by that the store says of its certificates. */
+static void test_our_own_ca_is_no_anchor_V10_V11(void **state)
+{
+	struct est_house *h = *state;
+	struct op *op = h->op;
+	AUTO(BIO) *memory = BIO_new(BIO_s_mem());
+	char *text;
+	assert_true(PEM_write_bio_X509(memory, h->fake->root->certificate) == 1);
+	assert_true(PEM_write_bio_X509(memory, h->fake->issuing->certificate) == 1);
+	size_t n = (size_t)BIO_get_mem_data(memory, &text);
+	assert_ok(op, files_write(op, files_join(op->arena, h->fake->dir, "maker.pem"), 0600, (struct bytes){ (uint8_t *)text, n }));
+	struct bytes good = enroll(h, "open/simpleenroll", "dev-1"), revoked = enroll(h, "open/simpleenroll", "dev-2");
+	int64_t now = clock_now_s();
+	fake_authority_revoke(h->fake, h->fake->issuing, serial_of(h, revoked), 1, now, now + 90 * 86400);
+	ASSERT_SENT(h, 403, .path = "wide/simpleenroll", .certificate = revoked, .csr = EST_CSR(h, .cn = "dev-7"));
+	ASSERT_SENT(h, 403, .path = "wide/simpleenroll", .certificate = with_other_signature(h, revoked), .csr = EST_CSR(h, .cn = "dev-7"));
+	ASSERT_SENT(h, 403, .path = "wide/simpleenroll", .certificate = with_other_signature(h, good), .csr = EST_CSR(h, .cn = "dev-7"));
+	ASSERT_SENT(h, 200, .path = "wide/simpleenroll", .certificate = good, .csr = EST_CSR(h, .cn = "dev-1"));
+	assert_int_equal(n_issued(h), 3);
+}
+
 /* "certificate+user" and "certificate+token": neither alone, and the rules of both. */
 static void test_two_proofs(void **state)
 {
@@ -329,6 +377,7 @@ int main(void)
 		SCENE(test_certificates_that_count_no_more_V10),
 		SCENE(test_certificates_of_other_labels_V11_E13),
 		SCENE(test_anchors),
+		SCENE(test_our_own_ca_is_no_anchor_V10_V11),
 		SCENE(test_two_proofs),
 		SCENE(test_channel_binding_E5_S9),
 	};

@@ -7,6 +7,7 @@
 #include "base/password.h"
 #include "base/text.h"
 #include "ca/login.h"
+#include "protocols/est/endpoint.h"
 
 /* E17: ten wrong ones in a row end the right one, too, for a quarter of an hour; it is in the log. */
 static void test_ten_failures_lock_E17(void **state)
@@ -205,6 +206,28 @@ static void test_refusals_in_the_log_are_bounded(void **state)
 	assert_int_equal(est_house_entries(h, "authentication.refused"), 61);
 }
 
+/* A flood of wrong passwords takes no more than its places: who is new has to come again, who is known gets in. */
+static void test_a_flood_of_passwords_has_its_bounds(void **state)
+{
+	struct est_house *h = *state;
+	struct known_credentials *known = h->est->known;
+	struct bytes csr = EST_CSR(h, .cn = "alice");
+	est_house_add_user(h, &(struct user){ .name = "alice" }, NULL);
+	ASSERT_SENT(h, 200, .user = "alice", .csr = csr);
+	for (unsigned i = 0; i < LIMIT_PASSWORD_CHECKS; i++)
+		assert_true(known_credentials_enter(known));
+	assert_false(known_credentials_enter(known));
+	struct est_answer a = ASSERT_SENT(h, 503, .user = "alice", .password = "wrong", .csr = csr);
+	assert_non_null(a.retry_after);
+	assert_string_equal(ASSERT_SENT(h, 503, .user = "nobody", .password = "wrong", .csr = csr).body, a.body);
+	assert_int_equal(est_house_user(h, "alice").failures, 0);
+	ASSERT_SENT(h, 200, .user = "alice", .csr = csr);
+	for (unsigned i = 0; i < LIMIT_PASSWORD_CHECKS; i++)
+		known_credentials_leave(known);
+	for (unsigned i = 0; i < LIMIT_PASSWORD_CHECKS + 1; i++)
+		ASSERT_SENT(h, 401, .user = "nobody", .password = "wrong", .csr = csr);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +238,7 @@ int main(void)
 		SCENE(test_digest),
 		SCENE(test_nonces_of_digest),
 		SCENE(test_refusals_in_the_log_are_bounded),
+		SCENE(test_a_flood_of_passwords_has_its_bounds),
 	};
 	return RUN_SCENES(tests);
 }

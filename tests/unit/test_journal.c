@@ -105,10 +105,16 @@ static result on_crl(struct op *op, void *arg, const char *ca, uint64_t number)
 
 static struct told read_told(struct op *op, const char *serial)
 {
-	struct told told = { .serial = serial };
-	const struct journal_reader reader = { on_revoked, on_crl, &told };
-	assert_ok(op, journal_file_read(op, path, &reader, &told.head));
-	return told;
+	for (;;) {
+		struct told told = { .serial = serial };
+		const struct journal_reader reader = { on_revoked, on_crl, &told };
+		result r = journal_file_read(op, path, &reader, &told.head);
+		if (r.err != ERR_CONFLICT) {
+			assert_ok(op, r);
+			return told;
+		}
+		op_clear_failure(op); /* another thread has just added to it: read again */
+	}
 }
 
 static const char *issued(int64_t not_after_s)

@@ -186,7 +186,7 @@ static void refuse_without(struct desk *desk, const char *rule, const char *oid)
 static void test_good(void **state)
 {
 	struct desk *desk = *state;
-	for (enum tbs_kind kind = TBS_ROOT; kind <= TBS_OCSP_RESPONDER; kind++) {
+	for (enum tbs_kind kind = TBS_ROOT; kind <= TBS_CMC_SIGNER; kind++) {
 		plan_kind(desk, kind);
 		accept(desk);
 	}
@@ -368,6 +368,9 @@ static void test_missing(void **state)
 	refuse_without(desk, "C14", CDP);
 	plan_kind(desk, TBS_OCSP_RESPONDER);
 	refuse_without(desk, "O5", NOCHECK);
+	plan_kind(desk, TBS_CMC_SIGNER);
+	refuse_without(desk, "C13", EXTENDED_KEY_USAGE);
+	refuse_without(desk, "C14", CDP);
 	plan_kind(desk, TBS_INTERMEDIATE);
 	refuse_without(desk, "C6", AKI);
 	refuse_without(desk, "C7", SKI);
@@ -463,6 +466,9 @@ static void test_purposes(void **state)
 	refuse_extension(desk, "C13", EXTENDED_KEY_USAGE, false, BYTES_LITERAL("\x30\x14" PURPOSE("\x09") PURPOSE("\x01")));
 	refuse_extension(desk, "O5", NOCHECK, false, BYTES_LITERAL("\x30\x00"));
 	refuse_added(desk, "C5", maker_extension(desk->op, BYTES_LITERAL(CDP), false, BYTES_LITERAL("\x30\x00")));
+	plan_kind(desk, TBS_CMC_SIGNER);
+	refuse_extension(desk, "C13", EXTENDED_KEY_USAGE, false, BYTES_LITERAL("\x30\x14" PURPOSE("\x1b") PURPOSE("\x02")));
+	refuse_extension(desk, "C13", EXTENDED_KEY_USAGE, false, BYTES_LITERAL("\x30\x0a" PURPOSE("\x1c")));
 }
 
 /* C6, C7 */

@@ -168,6 +168,20 @@ static void test_responder(void **state)
 			  "!basicConstraints=CA:FALSE\n" SKI AKI "noCheck=\n");
 }
 
+/* C13: one purpose, and where to ask whether it was revoked. */
+static void test_cmc_signer(void **state)
+{
+	struct tbs_plan plan = leaf_plan();
+	plan.kind = TBS_CMC_SIGNER;
+	tbs_plan_common_name(*state, "CMC fixed", &plan);
+	expect_extensions(*state, &plan,
+			  "!keyUsage=Digital Signature\n"
+			  "extendedKeyUsage=CMC Certificate Authority\n"
+			  "!basicConstraints=CA:FALSE\n" SKI AKI
+			  "authorityInfoAccess=OCSP - URI:http://h/ocsp/fixed\n"
+			  "CA Issuers - URI:http://h/ca/fixed.cer\n" CDP);
+}
+
 /* C8: keyEncipherment for RSA servers only. */
 static void test_key_usage_by_key(void **state)
 {
@@ -454,7 +468,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_leaf),	 TEST(test_leaf_without_subject), TEST(test_root),  TEST(test_intermediate),
-		TEST(test_responder), TEST(test_key_usage_by_key),	  TEST(test_golden), TEST(test_times),
+		TEST(test_responder), TEST(test_cmc_signer), TEST(test_key_usage_by_key),	  TEST(test_golden), TEST(test_times),
 		TEST(test_golden_device), TEST(test_titles), TEST(test_refused_attributes),
 		TEST(test_algorithms), TEST(test_names),		  TEST(test_refused_plans), TEST(test_serials),
 	};

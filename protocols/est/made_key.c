@@ -1,0 +1,128 @@
+/* OpenSSL makes keys and envelopes; the signed message inside is of our own writer (ca/signed_data.h). */
+#include "protocols/est/made_key.h"
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#include "base/openssl_auto.h"
+#include "ca/der.h"
+
+AUTO_DEFINE(CMS_ContentInfo, CMS_ContentInfo_free);
+AUTO_DEFINE(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free);
+
+/* Content of id-ct-KP-aKeyPackage, 2.16.840.1.101.2.1.2.78.5 (RFC 5958 section 2). */
+static const struct bytes oid_key_package = BYTES_LITERAL("\x60\x86\x48\x01\x65\x02\x01\x02\x4e\x05");
+
+static EVP_PKEY *generate(enum key_type type)
+{
+	switch (type) {
+	case KEY_P256:
+		return EVP_EC_gen("P-256");
+	case KEY_P384:
+		return EVP_EC_gen("P-384");
+	case KEY_RSA2048:
+		return EVP_RSA_gen(2048);
+	case KEY_RSA3072:
+		return EVP_RSA_gen(3072);
+	case KEY_RSA4096:
+		return EVP_RSA_gen(4096);
+	case KEY_ED25519:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	case KEY_OTHER:
+		break;
+	}
+	ASSERT(!"a type of keys that no profile has");
+	return NULL;
+}
+
+result made_key_new(struct op *op, enum key_type type, EVP_PKEY **own_out)
+{
+	*own_out = generate(type);
+	if (*own_out == NULL) {
+		ERR_clear_error();
+		return FAIL(op, ERR_BUG, "no %s key could be made for a client", key_type_name(type));
+	}
+	return OK;
+}
+
+struct bytes made_key_spki(struct op *op, EVP_PKEY *key)
+{
+	int n = i2d_PUBKEY(key, NULL);
+	ASSERT(n > 0);
+	uint8_t *der = arena_alloc(op->arena, (size_t)n), *p = der;
+	ASSERT(i2d_PUBKEY(key, &p) == n);
+	return (struct bytes){ der, (size_t)n };
+}
+
+struct bytes made_key_pkcs8(struct op *op, EVP_PKEY *key)
+{
+	AUTO(PKCS8_PRIV_KEY_INFO) *info = EVP_PKEY2PKCS8(key);
+	int n = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, NULL) : 0;
+	ASSERT(n > 0);
+	uint8_t *der = arena_alloc(op->arena, (size_t)n), *p = der;
+	ASSERT(i2d_PKCS8_PRIV_KEY_INFO(info, &p) == n);
+	return (struct bytes){ der, (size_t)n };
+}
+
+/* AsymmetricKeyPackage ::= SEQUENCE OF OneAsymmetricKey, of which a PrivateKeyInfo is the first version. */
+static result sign_package(struct op *op, struct bytes pkcs8, const struct signed_data_signer *signer, struct bytes *out)
+{
+	struct buf package;
+	struct bytes message, fields, oid;
+	buf_init(&package, op->arena, pkcs8.n + 8);
+	der_put(&package, DER_SEQUENCE, pkcs8);
+	TRY(signed_data_write(op, oid_key_package, buf_as_bytes(&package), &signer->certificate, 1, signer, &message));
+	/* Inside of another message it goes without its ContentInfo (RFC 5652 section 6.1). */
+	bool is_message = der_take(&message, DER_SEQUENCE, &fields) && der_take(&fields, DER_OID, &oid) &&
+			  der_take(&fields, DER_CONTEXT_CONSTRUCTED(0), out);
+	ASSERT(is_message);
+	return OK;
+}
+
+/* RFC 3560 section 3; RFC 5753 section 7.1.4: dhSinglePass-stdDH-sha256kdf-scheme, which OpenSSL would do with SHA-1. */
+static bool choose_transport(CMS_RecipientInfo *recipient, const char *oaep_digest)
+{
+	EVP_PKEY_CTX *context = CMS_RecipientInfo_get0_pkey_ctx(recipient);
+	if (CMS_RecipientInfo_type(recipient) == CMS_RECIPINFO_AGREE)
+		return EVP_PKEY_CTX_set_ecdh_kdf_md(context, EVP_sha256()) > 0;
+	if (oaep_digest == NULL)
+		return true;
+	const EVP_MD *digest = EVP_get_digestbyname(oaep_digest);
+	return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_oaep_md(context, digest) > 0 && EVP_PKEY_CTX_set_rsa_mgf1_md(context, digest) > 0;
+}
+
+/* Written straight into the cipher: CMS_final() would pass it through buffers that nobody wipes. */
+static bool encrypt(CMS_ContentInfo *message, struct bytes content)
+{
+	AUTO(BIO) *cipher = CMS_dataInit(message, NULL);
+	return cipher != NULL && BIO_write(cipher, content.p, (int)content.n) == (int)content.n && BIO_flush(cipher) == 1 &&
+	       CMS_dataFinal(message, cipher) == 1;
+}
+
+static bool envelop(struct op *op, struct bytes content, X509 *recipient, const char *oaep_digest, struct bytes *out)
+{
+	AUTO(CMS_ContentInfo) *message = CMS_encrypt(NULL, NULL, EVP_aes_256_cbc(), CMS_PARTIAL | CMS_BINARY);
+	CMS_RecipientInfo *info = message != NULL ? CMS_add1_recipient_cert(message, recipient, CMS_KEY_PARAM) : NULL;
+	if (info == NULL || !choose_transport(info, oaep_digest) ||
+	    CMS_set1_eContentType(message, OBJ_nid2obj(NID_pkcs7_signed)) != 1 || !encrypt(message, content))
+		return false;
+	int n = i2d_CMS_ContentInfo(message, NULL);
+	if (n <= 0)
+		return false;
+	uint8_t *der = arena_alloc(op->arena, (size_t)n), *p = der;
+	ASSERT(i2d_CMS_ContentInfo(message, &p) == n);
+	*out = (struct bytes){ der, (size_t)n };
+	return true;
+}
+
+result made_key_seal(struct op *op, struct bytes pkcs8, const struct signed_data_signer *signer, X509 *recipient,
+		     const char *oaep_digest, struct bytes *out)
+{
+	struct bytes message;
+	TRY(sign_package(op, pkcs8, signer, &message));
+	bool is_sealed = envelop(op, message, recipient, oaep_digest, out);
+	ERR_clear_error();
+	return is_sealed ? OK : FAIL(op, ERR_BUG, "a key that was made could not be encrypted to the client's");
+}
