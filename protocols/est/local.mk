@@ -52,7 +52,6 @@ check_PROGRAMS += \
 	tests/unit/test_est \
 	tests/unit/test_est_cmc \
 	tests/unit/test_est_csrattrs \
-	tests/unit/test_est_keys \
 	tests/unit/test_est_requests \
 	tests/unit/test_est_users
 tests_unit_test_est_SOURCES = tests/unit/test_est.c $(EST_TEST_HOUSE)
@@ -64,10 +63,6 @@ tests_unit_test_est_cmc_LDADD = $(EST_TEST_LIBS)
 tests_unit_test_est_csrattrs_SOURCES = tests/unit/test_est_csrattrs.c $(EST_TEST_HOUSE)
 tests_unit_test_est_csrattrs_CFLAGS = $(EST_TEST_CFLAGS)
 tests_unit_test_est_csrattrs_LDADD = $(EST_TEST_LIBS)
-tests_unit_test_est_keys_SOURCES = tests/unit/test_est_keys.c $(EST_TEST_HOUSE)
-tests_unit_test_est_keys_CFLAGS = $(EST_TEST_CFLAGS)
-tests_unit_test_est_keys_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=OPENSSL_cleanse
-tests_unit_test_est_keys_LDADD = $(EST_TEST_LIBS)
 tests_unit_test_est_requests_SOURCES = tests/unit/test_est_requests.c $(EST_TEST_HOUSE)
 tests_unit_test_est_requests_CFLAGS = $(EST_TEST_CFLAGS)
 tests_unit_test_est_requests_LDADD = $(EST_TEST_LIBS)
