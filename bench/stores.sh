@@ -83,9 +83,22 @@ fill_store() {
 	hash=$(in_store "SELECT $(hex_of der) FROM certificate WHERE ca = 'issuing' AND der IS NOT NULL LIMIT 1" |
 		tr a-f A-F | basenc --base16 -d | sha256sum | cut -d ' ' -f 1)
 	in_store "SELECT $(hex_of leaf) FROM audit_entry ORDER BY seq" >"$T/leaves"
+	[ "$kind" = sqlite ] || set_durable off
 	"$B/bench/fillstore" "$kind" "$1" "$hash" <"$T/leaves" | in_store >"$T/fill.log" 2>&1 || die "fillstore: $(tail -n 3 "$T/fill.log")"
-	if [ "$kind" = postgresql ]; then in_store 'VACUUM (ANALYZE)'; else in_store 'PRAGMA journal_mode = WAL' >/dev/null; fi
+	if [ "$kind" = sqlite ]; then
+		in_store 'PRAGMA journal_mode = WAL' >/dev/null
+	else
+		in_store 'VACUUM (ANALYZE)'
+		set_durable on
+		in_store CHECKPOINT
+	fi
 	say "# $1 certificates in $kind: $((SECONDS - began)) s, $(store_gb) GB"
+}
+
+set_durable() { # on|off: of the cluster; off while it is filled
+	local name
+	for name in fsync full_page_writes; do in_store "ALTER SYSTEM SET $name = $1"; done
+	in_store 'SELECT pg_reload_conf()' >/dev/null
 }
 
 store_gb() {

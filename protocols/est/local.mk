@@ -52,6 +52,7 @@ check_PROGRAMS += \
 	tests/unit/test_est \
 	tests/unit/test_est_cmc \
 	tests/unit/test_est_csrattrs \
+	tests/unit/test_est_keys \
 	tests/unit/test_est_requests \
 	tests/unit/test_est_users
 tests_unit_test_est_SOURCES = tests/unit/test_est.c $(EST_TEST_HOUSE)
@@ -63,6 +64,11 @@ tests_unit_test_est_cmc_LDADD = $(EST_TEST_LIBS)
 tests_unit_test_est_csrattrs_SOURCES = tests/unit/test_est_csrattrs.c $(EST_TEST_HOUSE)
 tests_unit_test_est_csrattrs_CFLAGS = $(EST_TEST_CFLAGS)
 tests_unit_test_est_csrattrs_LDADD = $(EST_TEST_LIBS)
+tests_unit_test_est_keys_SOURCES = tests/unit/test_est_keys.c $(EST_TEST_HOUSE)
+tests_unit_test_est_keys_CFLAGS = $(EST_TEST_CFLAGS)
+# The test looks at what is wiped.
+tests_unit_test_est_keys_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=OPENSSL_cleanse
+tests_unit_test_est_keys_LDADD = $(EST_TEST_LIBS)
 tests_unit_test_est_requests_SOURCES = tests/unit/test_est_requests.c $(EST_TEST_HOUSE)
 tests_unit_test_est_requests_CFLAGS = $(EST_TEST_CFLAGS)
 tests_unit_test_est_requests_LDADD = $(EST_TEST_LIBS)
@@ -97,3 +103,13 @@ EXTRA_PROGRAMS += tests/fuzz/fuzz_cmc
 tests_fuzz_fuzz_cmc_SOURCES = tests/fuzz/fuzz_cmc.c
 tests_fuzz_fuzz_cmc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_cmc_LDADD = $(PROTOCOL_LIBS) $(CA_LIBS) $(BASE_LIBS)
+
+check_PROGRAMS += tests/fuzz/replay_key_protection
+tests_fuzz_replay_key_protection_SOURCES = tests/fuzz/fuzz_key_protection.c tests/fuzz/replay.c
+tests_fuzz_replay_key_protection_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/key_protection\"
+tests_fuzz_replay_key_protection_LDADD = $(PROTOCOL_LIBS) $(CA_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/key_protection
+EXTRA_PROGRAMS += tests/fuzz/fuzz_key_protection
+tests_fuzz_fuzz_key_protection_SOURCES = tests/fuzz/fuzz_key_protection.c
+tests_fuzz_fuzz_key_protection_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_key_protection_LDADD = $(PROTOCOL_LIBS) $(CA_LIBS) $(BASE_LIBS)

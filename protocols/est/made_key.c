@@ -32,12 +32,12 @@ static EVP_PKEY *generate(enum key_type type)
 	case KEY_OTHER:
 		break;
 	}
-	ASSERT(!"a type of keys that no profile has");
 	return NULL;
 }
 
 result made_key_new(struct op *op, enum key_type type, EVP_PKEY **own_out)
 {
+	ASSERT(type < KEY_OTHER);
 	*own_out = generate(type);
 	if (*own_out == NULL) {
 		ERR_clear_error();
@@ -66,13 +66,14 @@ struct bytes made_key_pkcs8(struct op *op, EVP_PKEY *key)
 }
 
 /* AsymmetricKeyPackage ::= SEQUENCE OF OneAsymmetricKey, of which a PrivateKeyInfo is the first version. */
-static result sign_package(struct op *op, struct bytes pkcs8, const struct signed_data_signer *signer, struct bytes *out)
+static result sign_package(struct op *op, struct bytes pkcs8, const struct made_key_seal *seal, struct bytes *out)
 {
+	const struct bytes certificates[] = { seal->signer->certificate, seal->issuer };
 	struct buf package;
 	struct bytes message, fields, oid;
 	buf_init(&package, op->arena, pkcs8.n + 8);
 	der_put(&package, DER_SEQUENCE, pkcs8);
-	TRY(signed_data_write(op, oid_key_package, buf_as_bytes(&package), &signer->certificate, 1, signer, &message));
+	TRY(signed_data_write(op, oid_key_package, buf_as_bytes(&package), certificates, 2, seal->signer, &message));
 	/* Inside of another message it goes without its ContentInfo (RFC 5652 section 6.1). */
 	bool is_message = der_take(&message, DER_SEQUENCE, &fields) && der_take(&fields, DER_OID, &oid) &&
 			  der_take(&fields, DER_CONTEXT_CONSTRUCTED(0), out);
@@ -101,11 +102,11 @@ static bool encrypt(CMS_ContentInfo *message, struct bytes content)
 	       CMS_dataFinal(message, cipher) == 1;
 }
 
-static bool envelop(struct op *op, struct bytes content, X509 *recipient, const char *oaep_digest, struct bytes *out)
+static bool envelop(struct op *op, struct bytes content, const struct made_key_seal *seal, struct bytes *out)
 {
 	AUTO(CMS_ContentInfo) *message = CMS_encrypt(NULL, NULL, EVP_aes_256_cbc(), CMS_PARTIAL | CMS_BINARY);
-	CMS_RecipientInfo *info = message != NULL ? CMS_add1_recipient_cert(message, recipient, CMS_KEY_PARAM) : NULL;
-	if (info == NULL || !choose_transport(info, oaep_digest) ||
+	CMS_RecipientInfo *info = message != NULL ? CMS_add1_recipient_cert(message, seal->recipient, CMS_KEY_PARAM) : NULL;
+	if (info == NULL || !choose_transport(info, seal->oaep_digest) ||
 	    CMS_set1_eContentType(message, OBJ_nid2obj(NID_pkcs7_signed)) != 1 || !encrypt(message, content))
 		return false;
 	int n = i2d_CMS_ContentInfo(message, NULL);
@@ -117,12 +118,11 @@ static bool envelop(struct op *op, struct bytes content, X509 *recipient, const 
 	return true;
 }
 
-result made_key_seal(struct op *op, struct bytes pkcs8, const struct signed_data_signer *signer, X509 *recipient,
-		     const char *oaep_digest, struct bytes *out)
+result made_key_seal(struct op *op, struct bytes pkcs8, const struct made_key_seal *seal, struct bytes *out)
 {
 	struct bytes message;
-	TRY(sign_package(op, pkcs8, signer, &message));
-	bool is_sealed = envelop(op, message, recipient, oaep_digest, out);
+	TRY(sign_package(op, pkcs8, seal, &message));
+	bool is_sealed = envelop(op, message, seal, out);
 	ERR_clear_error();
 	return is_sealed ? OK : FAIL(op, ERR_BUG, "a key that was made could not be encrypted to the client's");
 }

@@ -21,7 +21,13 @@ struct bytes made_key_pkcs8(struct op *op, EVP_PKEY *key);
  * AsymmetricKeyPackage in SignedData in EnvelopedData (RFC 7030 section 4.4.2,
  * RFC 5958 section 4): AES-256-CBC, its key by RSA key transport or by ECDH with
  * SHA-256 (RFC 5753) for the RSA or EC key of `recipient`. `oaep_digest` NULL:
- * PKCS #1 v1.5, which is what all clients have (RFC 8551 section 2.3).
+ * PKCS #1 v1.5, which is what all clients have (RFC 8551 section 2.3). `issuer`:
+ * the certificate above the signer's, which goes with it.
  */
-result made_key_seal(struct op *op, struct bytes pkcs8, const struct signed_data_signer *signer, X509 *recipient,
-		     const char *oaep_digest, struct bytes *out);
+struct made_key_seal {
+	const struct signed_data_signer *signer;
+	struct bytes issuer;
+	X509 *recipient;
+	const char *oaep_digest;
+};
+result made_key_seal(struct op *op, struct bytes pkcs8, const struct made_key_seal *seal, struct bytes *out);

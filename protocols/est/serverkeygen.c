@@ -22,18 +22,17 @@
 
 /* How this client gets its key. */
 struct delivery {
-	X509 *recipient; /* NULL: by TLS alone */
-	const char *oaep_digest;
-	struct cmc_signer *signer; /* with a recipient */
+	struct made_key_seal seal; /* without a recipient: by TLS alone */
+	struct cmc_signer *signer; /* pinned, with a recipient */
 	struct bytes key;          /* as it goes into the reply */
 };
 
 static void delivery_release(struct delivery *delivery)
 {
-	X509_free(delivery->recipient);
+	X509_free(delivery->seal.recipient);
 	cmc_signer_unpin(&delivery->signer);
 }
-#define DELIVERY(name) __attribute__((cleanup(delivery_release))) struct delivery name = { .recipient = NULL }
+#define DELIVERY(name) __attribute__((cleanup(delivery_release))) struct delivery name = { .signer = NULL }
 
 static result refuse(struct op *op, const char *why)
 {
@@ -74,6 +73,18 @@ static result find_recipient(struct op *op, const struct est_request *request, s
 	return OK;
 }
 
+/* Section 4.4.2 wants the key signed by who made it: with the key that the server signs CMC answers with. */
+static result find_signer(struct op *op, const struct est_request *request, struct delivery *out)
+{
+	const struct ca *ca = hierarchy_find(request->authority->hierarchy, request->profile->ca);
+	if (ca == NULL)
+		return FAIL(op, ERR_BUSY, "the CA %s of this label is not there yet", request->profile->ca);
+	TRY(cmc_signer_pin(op, request->est->cmc_signers, ca, &out->signer));
+	out->seal.signer = cmc_signer_read(out->signer);
+	out->seal.issuer = ca->der;
+	return OK;
+}
+
 /* Section 4.4.1: who names no key gets none that is encrypted, and where one is wanted, none at all. */
 static result decide_delivery(struct op *op, const struct est_request *request, const struct csr *csr, struct delivery *out)
 {
@@ -87,12 +98,9 @@ static result decide_delivery(struct op *op, const struct est_request *request, 
 		return refuse(op, "the key is to be encrypted, and the CSR has no AsymmetricDecryptKeyIdentifier that says to which one");
 	if (wanted.has_capabilities && !wanted.takes_aes256_cbc)
 		return refuse(op, "the key would be encrypted with AES-256-CBC, which the CSR's SMIMECapabilities do not list");
-	TRY(find_recipient(op, request, wanted.key_id, &out->recipient));
-	out->oaep_digest = wanted.oaep_digest;
-	const struct ca *ca = hierarchy_find(request->authority->hierarchy, request->profile->ca);
-	if (ca == NULL)
-		return FAIL(op, ERR_BUSY, "the CA %s of this label is not there yet", request->profile->ca);
-	return cmc_signer_pin(op, request->est->cmc_signers, ca, &out->signer);
+	TRY(find_recipient(op, request, wanted.key_id, &out->seal.recipient));
+	out->seal.oaep_digest = wanted.oaep_digest;
+	return find_signer(op, request, out);
 }
 
 /* That of the request, whose key says what the client can use; or the one that the profile wants most. */
@@ -111,9 +119,8 @@ static result make_key(struct op *op, enum key_type type, struct delivery *deliv
 	TRY(made_key_new(op, type, &key));
 	*spki = made_key_spki(op, key);
 	struct bytes pkcs8 = made_key_pkcs8(op, key);
-	if (delivery->recipient != NULL)
-		return made_key_seal(op, pkcs8, cmc_signer_read(delivery->signer), delivery->recipient, delivery->oaep_digest,
-				     &delivery->key);
+	if (delivery->seal.recipient != NULL)
+		return made_key_seal(op, pkcs8, &delivery->seal, &delivery->key);
 	delivery->key = pkcs8;
 	return OK;
 }
@@ -133,7 +140,7 @@ static void reply_parts(struct op *op, const struct delivery *delivery, struct b
 	random_id(boundary);
 	buf_init(&body, op->arena, 2 * (delivery->key.n + certificate.n) + 512);
 	put_part(op, &body, boundary,
-		 delivery->recipient != NULL ? "application/pkcs7-mime; smime-type=server-generated-key" : "application/pkcs8",
+		 delivery->seal.recipient != NULL ? "application/pkcs7-mime; smime-type=server-generated-key" : "application/pkcs8",
 		 delivery->key);
 	put_part(op, &body, boundary, "application/pkcs7-mime; smime-type=certs-only", certs_only(op->arena, &certificate, 1));
 	buf_printf(&body, "--%s--\r\n", boundary);

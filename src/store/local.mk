@@ -95,6 +95,7 @@ STORE_TESTS = \
 	tests/unit/test_enrollments \
 	tests/unit/test_est \
 	tests/unit/test_est_csrattrs \
+	tests/unit/test_est_keys \
 	tests/unit/test_est_requests \
 	tests/unit/test_est_users \
 	tests/unit/test_follow \
