@@ -42,7 +42,7 @@ is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
 # Ports of its own, below those that the kernel gives to outgoing connections.
 choose_ports() {
 	local port=$((20000 + $$ % 1000 * 10)) name
-	for name in HTTPS HTTP MUTUAL ACME_HTTP DNS NGINX NGINX_TLS PEBBLE PEBBLE_MANAGE; do
+	for name in HTTPS HTTP MUTUAL ACME_HTTP DNS NGINX NGINX_TLS PEBBLE PEBBLE_MANAGE SCEPSERVER; do
 		port=$(free_port $((port + 1)))
 		printf -v "$name" %s "$port"
 	done
@@ -141,6 +141,15 @@ start_nginx() {
 	NGINX_WORKER=$(pgrep -P "$NGINX_MASTER")
 }
 
+# start_scepserver: Debian's, with an RSA-2048 CA that is its own RA. SCEPSERVER_PID.
+start_scepserver() {
+	(cd "$T" && scepserver ca -init -depot depot -keySize 2048 >scepserver.log 2>&1) || die "scepserver: $(tail -n 3 "$T/scepserver.log")"
+	(cd "$T" && exec scepserver -depot depot -port "$SCEPSERVER" -challenge bench -allowrenew 0) >>"$T/scepserver.log" 2>&1 &
+	SCEPSERVER_PID=$!
+	pids+=("$SCEPSERVER_PID")
+	wait_for 10 curl -fs "http://127.0.0.1:$SCEPSERVER/scep?operation=GetCACaps"
+}
+
 # start_pebble: PEBBLE_PID. It really validates, without the random sleep and without refusing good nonces.
 start_pebble() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/pebble.key" -subj /CN=localhost \
@@ -161,12 +170,12 @@ start_pebble() {
 
 # ---- loads ----
 
-# build_acmeload: with Debian's own Go, whatever else is in PATH.
-build_acmeload() {
+# build_go NAME: bench/NAME.go, with Debian's own Go, whatever else is in PATH.
+build_go() {
 	local go
 	for go in /usr/lib/go-*/bin/go /usr/bin/go; do [ ! -x "$go" ] || break; done
-	[ "$B/acmeload" -nt bench/acmeload.go ] || alive "Building the ACME load" "$B/acmeload.log" \
-		env GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local GOCACHE="$B/go" "$go" build -o "$B/acmeload" bench/acmeload.go
+	[ "$B/$1" -nt "bench/$1.go" ] || alive "Building bench/$1.go" "$B/$1.log" \
+		env GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local GOCACHE="$B/go" "$go" build -o "$B/$1" "bench/$1.go"
 }
 
 # acme_load CLIENTS SECONDS [DIRECTORY PIDS [NODES]]: its line in $line; value NAME reads it.
@@ -174,6 +183,44 @@ acme_load() {
 	local directory=${3:-https://localhost:$HTTPS/acme/directory}
 	line=$("$B/acmeload" -directory "$directory" -ca "$T/roots.pem" -clients "$1" -time "$2s" -http01 "127.0.0.1:$ACME_HTTP" \
 		-pids "${4:-$PROCESSES}" -nodes "${5:-}" 2>>"$T/acmeload.log") || say "acme-load-$1 failed: $(tail -n 2 "$T/acmeload.log")"
+}
+
+# est_load CLIENTS SECONDS [-kept]: renewals of $T/device.pem; its line in $line, and CPU_MS of all processes for one.
+est_load() {
+	local before clients=$1 seconds=$2
+	shift 2
+	before=$(cpu_ms "$PROCESSES")
+	line=$("$B/estload" -url "https://localhost:$MUTUAL/.well-known/est/simplereenroll" -ca "$T/roots.pem" -cert "$T/device.pem" \
+		-key "$T/device.key" -name device -clients "$clients" -time "${seconds}s" "$@" 2>>"$T/estload.log") ||
+		say "est-load-$clients failed: $(tail -n 2 "$T/estload.log")"
+	CPU_MS=$(calc "($(cpu_ms "$PROCESSES") - $before) / $(value enrolled)" 3)
+}
+
+# est_device: $T/device.pem and $T/device.key, by a one-time token.
+est_device() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/device.key" -subj /CN=device -outform DER \
+		-out "$T/device.csr" 2>/dev/null
+	"$CHANCERY" est token create --dir "$CA" --name cn:device | sed -n '$s/^/Authorization: Bearer /p' >"$T/device.token"
+	openssl base64 -in "$T/device.csr" |
+		curl -fsS --cacert "$T/roots.pem" -H "@$T/device.token" -H 'Content-Type: application/pkcs10' --data-binary @- \
+			"https://localhost:$HTTPS/.well-known/est/simpleenroll" | base64 -d |
+		openssl pkcs7 -inform DER -print_certs -out "$T/device.pem" || die "no device could be enrolled"
+}
+
+# scep_messages FILE URL CHALLENGE COUNT: as many enrolments, for names that nobody asked for yet, in FILE.
+SCEP_NAMES=1
+scep_messages() {
+	/usr/bin/python3 -W ignore bench/scepmessages.py "$2" "$3" "$SCEP_NAMES" "$4" >"$1" 2>"$1.size" ||
+		die "no SCEP messages: $(tail -n 3 "$1.size")"
+	SCEP_NAMES=$((SCEP_NAMES + $4))
+}
+
+# scep_load CLIENTS FILE URL PIDS: its line in $line, and CPU_MS of these processes for an enrolment.
+scep_load() {
+	local before
+	before=$(cpu_ms "$4")
+	line=$("$B/scepload" -url "$3" -messages "$2" -size "$(cat "$2.size")" -clients "$1" 2>>"$T/scepload.log")
+	CPU_MS=$(calc "($(cpu_ms "$4") - $before) / $(value enrolled)" 3)
 }
 
 value() { # NAME: of "name=value …" in $line

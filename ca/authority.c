@@ -142,8 +142,10 @@ static bool texts_equal(const struct config_texts *a, const struct config_texts 
 static bool limits_equal(const struct config_limits *a, const struct config_limits *b)
 {
 	return a->connections == b->connections && a->connections_per_address == b->connections_per_address &&
-	       a->lane_read == b->lane_read && a->lane_sign == b->lane_sign && a->lane_batch == b->lane_batch &&
-	       a->queue_read == b->queue_read && a->queue_sign == b->queue_sign && a->queue_batch == b->queue_batch &&
+	       a->lane_read == b->lane_read && a->lane_sign == b->lane_sign && a->lane_wait == b->lane_wait &&
+	       a->lane_batch == b->lane_batch &&
+	       a->queue_read == b->queue_read && a->queue_sign == b->queue_sign && a->queue_wait == b->queue_wait &&
+	       a->queue_batch == b->queue_batch &&
 	       a->loops == b->loops && a->ocsp_cache_bytes == b->ocsp_cache_bytes;
 }
 

@@ -8,63 +8,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "ca/issuance.h"
+#include "ca/need_key.h"
 #include "store/authorities.h"
 
 struct ceremony {
 	struct authority *authority; /* store, ledger, token; its hierarchy grows as CAs are made */
 	const struct ceremony_plan *plan;
 };
-
-struct key_writing {
-	struct key_row row;
-	struct audit_event event;
-};
-
-static result write_key(struct op *op, struct ledger_tx *tx, void *arg)
-{
-	struct key_writing *w = arg;
-	TRY(key_insert(op, ledger_db(tx), &w->row));
-	return ledger_audit(op, tx, &w->event, NULL);
-}
-
-/* The store's key of that label, which the token must have; or a new one, made in the token. */
-static result need_key(struct op *op, struct authority *a, const char *label, const char *purpose, enum key_type type,
-		       struct token_key *key)
-{
-	struct key_row row;
-	result r;
-	{
-		STORE_LEASE(lease);
-		TRY(store_read(op, a->store, &lease));
-		r = key_load(op, lease.db, label, &row);
-	}
-	if (r.err == ERR_NONE) {
-		if (!text_copy(key->label, sizeof key->label, label) || row.id.n != sizeof key->id ||
-		    !key_type_parse(row.type, &key->type))
-			return FAIL(op, ERR_BACKEND, "the store's row of key %s is damaged: restore a backup", label);
-		memcpy(key->id, row.id.p, sizeof key->id);
-		key->spki = row.spki;
-		return token_check(op, a->token, key);
-	}
-	if (r.err != ERR_NOT_FOUND)
-		return r;
-	op_clear_failure(op);
-	TRY(token_generate(op, a->token, label, type, key));
-	uint8_t hash[SHA256_SIZE];
-	bytes_sha256(key->spki, hash);
-	struct key_writing w = { .row = { .label = label,
-					  .id = BYTES_ARRAY(key->id),
-					  .type = key_type_name(type),
-					  .purpose = purpose,
-					  .spki = key->spki,
-					  .created_s = clock_now_s() },
-				 .event = { .type = AUDIT_KEY_GENERATED,
-					    .key = label,
-					    .spki_hash = BYTES_ARRAY(hash),
-					    .reason = purpose } };
-	w.event.facts[0] = (struct audit_fact){ "key_type", key_type_name(type) };
-	return ledger_run(op, a->ledger, write_key, &w);
-}
 
 static result write_authority(struct op *op, struct ledger_tx *tx, void *arg)
 {

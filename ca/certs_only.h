@@ -10,3 +10,5 @@
 
 /* DER, with the certificates in this order: clients take the first as theirs, whatever a SET says of order. */
 struct bytes certs_only(struct arena *arena, const struct bytes *certificates, unsigned n);
+/* The same with a CRL and no certificate (RFC 8894 section 3.3.2.4). */
+struct bytes crl_only(struct arena *arena, struct bytes crl);

@@ -2,62 +2,10 @@
 #include "ca/client_certificate.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/openssl_auto.h"
 #include "store/certificates.h"
-
-#define CHAIN_DEPTH 5
-
-AUTO_DEFINE(X509_STORE, X509_STORE_free);
-AUTO_DEFINE(X509_STORE_CTX, X509_STORE_CTX_free);
-
-struct client_anchors {
-	X509_STORE *store;
-};
-
-void client_anchors_free(struct client_anchors **anchors)
-{
-	if (*anchors == NULL)
-		return;
-	X509_STORE_free((*anchors)->store);
-	free(*anchors);
-	*anchors = NULL;
-}
-
-static result add_file(struct op *op, X509_STORE *store, const char *path)
-{
-	AUTO(BIO) *file = BIO_new_file(path, "r");
-	unsigned n = 0;
-	if (file == NULL) {
-		ERR_clear_error();
-		return FAIL(op, ERR_NOT_FOUND, "the file of trust anchors %s cannot be read", path);
-	}
-	for (;; n++) {
-		AUTO(X509) *certificate = PEM_read_bio_X509(file, NULL, NULL, NULL);
-		if (certificate == NULL)
-			break;
-		if (X509_STORE_add_cert(store, certificate) != 1)
-			return FAIL(op, ERR_BUG, "a certificate of %s cannot be taken as an anchor", path);
-	}
-	ERR_clear_error();
-	return n > 0 ? OK : FAIL(op, ERR_MALFORMED, "%s holds no certificate in PEM form", path);
-}
-
-result client_anchors_load(struct op *op, const struct config_texts *files, struct client_anchors **out)
-{
-	AUTO(X509_STORE) *store = X509_STORE_new();
-	ASSERT(store != NULL);
-	for (unsigned i = 0; i < files->n; i++)
-		TRY(add_file(op, store, files->items[i]));
-	struct client_anchors *anchors = calloc(1, sizeof *anchors);
-	ASSERT(anchors != NULL);
-	anchors->store = TAKE(store);
-	*out = anchors;
-	return OK;
-}
 
 void client_certificate_release(struct client_certificate *certificate)
 {
@@ -144,8 +92,8 @@ static result describe(struct op *op, struct bytes der, struct client_certificat
 	return time_of(op, X509_get0_notAfter(x509), &out->not_after_s);
 }
 
-/* What holds for any: a client's own certificate, valid now, with a usage that allows this. */
-static result check_fitness(struct op *op, const struct client_certificate *c)
+/* What holds for any: a client's own certificate, valid now or until `late_s` ago. */
+static result check_fitness(struct op *op, const struct client_certificate *c, int64_t late_s)
 {
 	int64_t now = clock_now_s();
 	uint32_t flags = X509_get_extension_flags(c->x509);
@@ -153,12 +101,33 @@ static result check_fitness(struct op *op, const struct client_certificate *c)
 		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate is malformed");
 	if ((flags & EXFLAG_CA) != 0)
 		return FAIL(op, ERR_UNAUTHENTIC, "a CA's certificate does not speak for a client");
-	if (now < c->not_before_s || c->not_after_s < now)
+	if (now < c->not_before_s || c->not_after_s < now - late_s)
 		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate is valid from %s to %s, which is not now",
 			    clock_rfc3339(op->arena, c->not_before_s), clock_rfc3339(op->arena, c->not_after_s));
+	return OK;
+}
+
+static result check_purpose(struct op *op, const struct client_certificate *c)
+{
 	if (X509_check_purpose(c->x509, X509_PURPOSE_SSL_CLIENT, 0) != 1 && !c->is_registrar)
 		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate is not for client authentication");
 	return OK;
+}
+
+/* A key that somebody else has got proves nothing, whichever certificate it is in, and whoever issued that (N7). */
+static result check_blocked(struct op *op, struct db *db, const struct client_certificate *c)
+{
+	uint8_t hash[SHA256_SIZE];
+	const char *why;
+	bytes_sha256(c->spki, hash);
+	result r = blocked_key_load(op, db, (struct bytes)BYTES_ARRAY(hash), &why);
+	if (r.err == ERR_NONE)
+		return FAIL(op, ERR_UNAUTHENTIC, "the key of the client's certificate is blocked (%s)", why);
+	if (r.err == ERR_NOT_FOUND) {
+		op_clear_failure(op);
+		return OK;
+	}
+	return r;
 }
 
 /* V10: the row is the truth. A certificate that only claims our issuer and a serial of ours is none of ours. */
@@ -169,6 +138,7 @@ static result judge_own(struct op *op, struct authority *a, struct client_certif
 	STORE_LEASE(lease);
 	*is_ours = false;
 	TRY(store_read(op, a->store, &lease));
+	TRY(check_blocked(op, lease.db, c));
 	result r = certificate_load(op, lease.db, c->serial, &row);
 	if (r.err == ERR_NOT_FOUND) {
 		op_clear_failure(op);
@@ -214,44 +184,41 @@ static bool is_below_own_ca(const struct authority *a, STACK_OF(X509) * path)
 static result judge_foreign(struct op *op, const struct authority *a, const struct client_certificate *c,
 			    const struct bytes *chain, unsigned n_chain, const struct client_anchors *anchors)
 {
-	AUTO(X509_STORE_CTX) *path = X509_STORE_CTX_new();
-	__attribute__((cleanup(free_stack))) STACK_OF(X509) *others = sk_X509_new_null();
-	ASSERT(path != NULL && others != NULL);
-	for (unsigned i = 1; i < n_chain; i++) {
-		X509 *other = parse(chain[i]);
-		if (other != NULL && sk_X509_push(others, other) <= 0)
-			X509_free(other);
-	}
-	ASSERT(X509_STORE_CTX_init(path, anchors->store, c->x509, others) == 1);
-	X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(path);
-	X509_VERIFY_PARAM_set_depth(rules, CHAIN_DEPTH);
-	X509_VERIFY_PARAM_set_time(rules, clock_now_s());
-	X509_VERIFY_PARAM_set_auth_level(rules, 2); /* 112 bits: no SHA-1, no RSA below 2048 */
-	/* A manufacturer's issuing CA may itself be the anchor that was named. */
-	X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT);
-	int verified = X509_verify_cert(path);
-	int reason = X509_STORE_CTX_get_error(path);
-	bool is_altered = verified == 1 && is_below_own_ca(a, X509_STORE_CTX_get0_chain(path));
-	ERR_clear_error();
-	if (verified != 1)
-		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate is not trusted here: %s",
-			    X509_verify_cert_error_string(reason));
-	return is_altered ? FAIL(op, ERR_UNAUTHENTIC, "the client's certificate %s is of this CA, and not as it was issued", c->serial) : OK;
+	__attribute__((cleanup(free_stack))) STACK_OF(X509) *path = NULL;
+	TRY(client_anchors_verify(op, anchors, c->x509, chain, n_chain, &path));
+	if (is_below_own_ca(a, path))
+		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate %s is of this CA, and not as it was issued", c->serial);
+	return OK;
+}
+
+static result open_certificate(struct op *op, struct bytes der, int64_t late_s, struct client_certificate *out)
+{
+	*out = (struct client_certificate){ .x509 = der.n > 0 ? parse(der) : NULL };
+	if (out->x509 == NULL)
+		return FAIL(op, ERR_UNAUTHENTIC, "the client has shown no certificate that can be read");
+	TRY(describe(op, der, out));
+	return check_fitness(op, out, late_s);
 }
 
 result client_certificate_judge(struct op *op, struct authority *a, const struct bytes *chain, unsigned n_chain,
 				const struct client_anchors *anchors, struct client_certificate *out)
 {
 	bool is_ours;
-	*out = (struct client_certificate){ .x509 = n_chain > 0 ? parse(chain[0]) : NULL };
-	if (out->x509 == NULL)
-		return FAIL(op, ERR_UNAUTHENTIC, "the client has shown no certificate that can be read");
-	TRY(describe(op, chain[0], out));
-	TRY(check_fitness(op, out));
+	TRY(open_certificate(op, n_chain > 0 ? chain[0] : BYTES_NONE, 0, out));
+	TRY(check_purpose(op, out));
 	TRY(judge_own(op, a, out, &is_ours));
 	if (is_ours)
 		return OK;
 	if (anchors == NULL)
 		return FAIL(op, ERR_UNAUTHENTIC, "the client's certificate %s was not issued here", out->serial);
 	return judge_foreign(op, a, out, chain, n_chain, anchors);
+}
+
+result client_certificate_judge_signer(struct op *op, struct authority *a, struct bytes der, int64_t late_s,
+				       struct client_certificate *out)
+{
+	bool is_ours;
+	TRY(open_certificate(op, der, late_s, out));
+	TRY(judge_own(op, a, out, &is_ours));
+	return is_ours ? OK : FAIL(op, ERR_UNAUTHENTIC, "the client's certificate %s was not issued here", out->serial);
 }

@@ -5,11 +5,13 @@
  *
  * A certificate of our own is looked up by its serial in the store, compared
  * octet for octet, and refused when it was revoked, has expired or is not valid
- * yet (V10). One of another issuer must have a path to a named anchor.
+ * yet (V10). One of another issuer must have a path to a named anchor, and be
+ * on no CRL that was named with it.
  */
 #pragma once
 
 #include "ca/authority.h"
+#include "ca/client_anchors.h"
 
 struct client_certificate {
 	X509 *x509;             /* of whoever asked, freed by client_certificate_release */
@@ -24,11 +26,6 @@ struct client_certificate {
 	uint8_t hash[SHA256_SIZE]; /* of the DER: who it is, in the log and in requests */
 };
 
-/* Further anchors, made once from PEM files. Immutable. */
-struct client_anchors;
-result client_anchors_load(struct op *op, const struct config_texts *files, struct client_anchors **out);
-void client_anchors_free(struct client_anchors **anchors);
-
 /*
  * `chain`: leaf first, as shown. `anchors` NULL: only certificates of our own.
  * ERR_UNAUTHENTIC with the reason for people: unknown, expired, revoked, a CA's,
@@ -36,6 +33,12 @@ void client_anchors_free(struct client_anchors **anchors);
  */
 result client_certificate_judge(struct op *op, struct authority *authority, const struct bytes *chain, unsigned n_chain,
 				const struct client_anchors *anchors, struct client_certificate *out);
+/*
+ * The same for a certificate of our own that has signed a message, whatever else
+ * it is for; it may have expired up to `late_s` ago.
+ */
+result client_certificate_judge_signer(struct op *op, struct authority *authority, struct bytes der, int64_t late_s,
+				       struct client_certificate *out);
 void client_certificate_release(struct client_certificate *certificate);
 #define CLIENT_CERTIFICATE(name) \
 	__attribute__((cleanup(client_certificate_release))) struct client_certificate name = { .x509 = NULL }

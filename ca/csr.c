@@ -67,16 +67,23 @@ static const char *algorithm_name(struct bytes algorithm)
 	return der_next(&algorithm, &oid) ? csr_oid_name(oid.whole, "an unknown algorithm") : "no algorithm";
 }
 
-/* The requester holds the private key: RFC 2986 section 3, the signature over the very bytes that were read. */
-static result check_possession(struct op *op, const struct request *request, EVP_PKEY *key)
+static const struct signature_algorithm *find_algorithm(const struct request *request, const struct csr_rules *rules)
 {
-	const struct signature_algorithm *algorithm = signature_algorithm_find(request->algorithm);
+	return rules->takes_sha1 ? signature_algorithm_find_old(request->algorithm) : signature_algorithm_find(request->algorithm);
+}
+
+/* The requester holds the private key: RFC 2986 section 3, the signature over the very bytes that were read. */
+static result check_possession(struct op *op, const struct request *request, const struct csr_rules *rules, EVP_PKEY *key,
+			       struct csr *out)
+{
+	const struct signature_algorithm *algorithm = find_algorithm(request, rules);
 	if (algorithm == NULL)
 		return FAIL(op, ERR_POLICY, "the CSR is signed with %s: use SHA-256, SHA-384 or SHA-512 with ECDSA or RSA "
 					    "(PKCS #1 v1.5), or Ed25519",
 			    algorithm_name(request->algorithm));
 	if (!signature_is_right(algorithm, key, request->info, request->signature))
 		return FAIL(op, ERR_MALFORMED, "the CSR's signature does not verify with its own key");
+	out->is_sha1 = algorithm == &signature_rsa_sha1;
 	return OK;
 }
 
@@ -88,7 +95,8 @@ struct csr_rules csr_rules_of(const struct config_profile *profile)
 		return csr_rules_dns;
 	return (struct csr_rules){ .names = profile->names,
 				   .subject = profile->subject,
-				   .challenge_password = profile->door == DOOR_EST };
+				   .challenge_password = profile->door == DOOR_EST || profile->door == DOOR_SCEP,
+				   .scep_challenge = profile->door == DOOR_SCEP };
 }
 
 static void take_names(struct csr_names *names, struct csr *out)
@@ -101,26 +109,46 @@ static void take_names(struct csr_names *names, struct csr *out)
 	identifiers_sort(out->identifiers, &out->n_identifiers);
 }
 
+static result take_key(struct op *op, const struct request *request, const struct csr_rules *rules, struct csr *out)
+{
+	AUTO(EVP_PKEY) *key = NULL;
+	TRY(public_key_decode(op, request->spki, &key));
+	TRY(key_check(op, key, &out->key_type));
+	out->is_unproved = true;
+	TRY(check_possession(op, request, rules, key, out)); /* last: it costs the most */
+	out->is_unproved = false;
+	out->spki = arena_bytes(op->arena, request->spki);
+	return OK;
+}
+
+bool csr_is_whole(struct op *op, struct bytes der, const struct csr_rules *rules)
+{
+	struct request request;
+	AUTO(EVP_PKEY) *key = NULL;
+	if (der.n > LIMIT_CSR_BYTES || split(op, der, &request).err != ERR_NONE ||
+	    public_key_decode(op, request.spki, &key).err != ERR_NONE)
+		return false;
+	const struct signature_algorithm *algorithm = find_algorithm(&request, rules);
+	return algorithm != NULL && signature_is_right(algorithm, key, request.info, request.signature);
+}
+
 result csr_parse(struct op *op, struct bytes der, const struct csr_rules *rules, struct csr *out)
 {
 	struct request request;
 	struct csr_names names;
-	AUTO(EVP_PKEY) *key = NULL;
 	if (der.n > LIMIT_CSR_BYTES)
 		return FAIL(op, ERR_MALFORMED, "the CSR has %zu bytes; %d are allowed", der.n, LIMIT_CSR_BYTES);
 	TRY(split(op, der, &request));
 	csr_names_init(op, rules, "CSR", &names);
 	TRY(csr_names_from_subject(op, request.subject.content, &names));
 	TRY(csr_names_from_attributes(op, request.attributes, &names));
-	*out = (struct csr){ .subject = request.subject.whole, .attributes = request.attributes };
-	TRY(public_key_decode(op, request.spki, &key));
-	TRY(key_check(op, key, &out->key_type));
-	TRY(check_possession(op, &request, key)); /* last: it costs the most */
+	*out = (struct csr){ .subject = request.subject.whole, .attributes = request.attributes, .key_type = KEY_OTHER };
+	if (!rules->ignores_key)
+		TRY(take_key(op, &request, rules, out));
 
 	uint8_t *hash = arena_alloc(op->arena, SHA256_SIZE);
 	bytes_sha256(der, hash);
 	out->hash = (struct bytes){ hash, SHA256_SIZE };
-	out->spki = arena_bytes(op->arena, request.spki);
 	take_names(&names, out);
 	return OK;
 }

@@ -10,13 +10,16 @@
 #include "base/limits.h"
 #include "base/openssl_auto.h"
 #include "ca/der.h"
+#include "ca/other_name.h"
 
 #define COMMON_NAME_MAX 64 /* RFC 5280 appendix A: ub-common-name */
 #define CHALLENGE_MAX 255  /* RFC 2985: pkcs-9-ub-challengePassword */
+#define CHALLENGE_LONG_MAX 8192 /* Intune's, encrypted and signed, in base64: some 2 KiB */
 #define LIST_MAX 32        /* attributes, or extensions: real requests have less than ten */
 #define DER_T61_STRING 0x14
 
 static const struct bytes oid_subject_alt_name = BYTES_LITERAL("\x55\x1d\x11");
+static const struct bytes oid_email_address = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01");
 /* PKCS #9 challengePassword and extensionRequest, and Microsoft's szOID_CERT_EXTENSIONS with the latter's content. */
 static const struct bytes oid_challenge_password = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07");
 static const struct bytes oid_extension_request = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e");
@@ -30,13 +33,15 @@ static const struct attribute {
 	{ BYTES_LITERAL("\x55\x04\x03"), IDENTIFIER_CN, "common name", "two common names" },
 	{ BYTES_LITERAL("\x55\x04\x05"), IDENTIFIER_SERIAL_NUMBER, "serialNumber", "two serialNumbers" },
 	{ BYTES_LITERAL("\x55\x04\x06"), IDENTIFIER_C, "country", "two countries" },
+	{ BYTES_LITERAL("\x55\x04\x07"), IDENTIFIER_L, "locality", "two localities" },
+	{ BYTES_LITERAL("\x55\x04\x08"), IDENTIFIER_ST, "state", "two states" },
 	{ BYTES_LITERAL("\x55\x04\x0a"), IDENTIFIER_O, "organization", "two organizations" },
 	{ BYTES_LITERAL("\x55\x04\x0b"), IDENTIFIER_OU, "organizational unit", "two organizational units" },
 };
 
 /* GeneralName's CHOICE by tag number, RFC 5280 section 4.2.1.6. */
 static const char *const general_name_kinds[] = {
-	"an otherName (a UPN or the like)", "an e-mail address", "a DNS name", "an X.400 address",
+	"an otherName", "an e-mail address", "a DNS name", "an X.400 address",
 	"a directory name", "an EDI party name", "a URI", "an IP address", "a registered ID",
 };
 
@@ -98,6 +103,19 @@ static result add_attribute(struct op *op, const struct attribute *attribute, co
 	return OK;
 }
 
+/* Left out silently, the client would get another subject than it asked for. */
+static result refuse_attribute(struct op *op, const struct attribute *attribute, const struct der_value *type,
+			       const struct csr_names *names)
+{
+	if (bytes_equal(type->content, oid_email_address))
+		return FAIL(op, ERR_POLICY,
+			    "the %s's subject has emailAddress, which stands in the SAN today (RFC 5280 section 4.1.2.6): "
+			    "ask for it there, by a profile with email in its names:",
+			    names->what);
+	return FAIL(op, ERR_POLICY, "the %s's subject has %s, which the profile's subject: does not list", names->what,
+		    attribute != NULL ? attribute->one : csr_oid_name(type->whole, "an unknown attribute"));
+}
+
 /* AttributeTypeAndValue ::= SEQUENCE { type OID, value ANY } */
 static result read_subject_attribute(struct op *op, struct bytes in, struct csr_names *names)
 {
@@ -107,10 +125,8 @@ static result read_subject_attribute(struct op *op, struct bytes in, struct csr_
 	const struct attribute *attribute = attribute_find(type.content);
 	if (names->rules->subject == 0)
 		return attribute != NULL && attribute->kind == IDENTIFIER_CN ? add_attribute(op, attribute, &value, names) : OK;
-	/* Left out silently, the client would get another subject than it asked for. */
 	if (attribute == NULL || (names->rules->subject & IDENTIFIER_BIT(attribute->kind)) == 0)
-		return FAIL(op, ERR_POLICY, "the %s's subject has %s, which the profile's subject: does not list", names->what,
-			    attribute != NULL ? attribute->one : csr_oid_name(type.whole, "an unknown attribute"));
+		return refuse_attribute(op, attribute, &type, names);
 	return add_attribute(op, attribute, &value, names);
 }
 
@@ -129,8 +145,8 @@ result csr_names_from_subject(struct op *op, struct bytes rdn_sequence, struct c
 	return OK;
 }
 
-/* The kind of an identifier that such a GeneralName can be; false when the rules have none for it. */
-static bool general_name_kind(const struct der_value *value, const struct csr_rules *rules, enum identifier_kind *out)
+/* The kind of an identifier that such a GeneralName is, and its octets; false when there is none for it. */
+static bool general_name_read(const struct der_value *name, enum identifier_kind *kind, struct bytes *octets)
 {
 	static const struct {
 		uint8_t tag;
@@ -139,36 +155,48 @@ static bool general_name_kind(const struct der_value *value, const struct csr_ru
 		      { DER_CONTEXT(2), IDENTIFIER_DNS },
 		      { DER_CONTEXT(6), IDENTIFIER_URI },
 		      { DER_CONTEXT(7), IDENTIFIER_IP } };
+	*kind = IDENTIFIER_UPN;
+	if (other_name_read(name, &other_name_upn, octets))
+		return true;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		if (kinds[i].tag != value->tag)
+		if (kinds[i].tag != name->tag)
 			continue;
-		*out = kinds[i].kind;
-		return (rules->names & IDENTIFIER_BIT(kinds[i].kind)) != 0;
+		*kind = kinds[i].kind;
+		*octets = name->content;
+		return true;
 	}
 	return false;
+}
+
+static const char *why_unlisted(const struct csr_names *names)
+{
+	return names->rules->names == IDENTIFIER_BIT(IDENTIFIER_DNS) ? "only DNS names are issued here" :
+								       "names: of the profile does not list that kind";
 }
 
 static result refuse_general_name(struct op *op, const struct der_value *value, const struct csr_names *names)
 {
 	unsigned number = value->tag & 0x1f;
+	struct bytes upn;
 	bool is_known = (value->tag & 0xc0) == 0x80 && number < sizeof general_name_kinds / sizeof *general_name_kinds;
 	return FAIL(op, ERR_POLICY, "the %s's SAN has %s%s; %s", names->what,
 		    is_known ? general_name_kinds[number] : "a name of unknown kind",
-		    value->tag == DER_CONTEXT_CONSTRUCTED(2) ? " in constructed form" : "",
-		    names->rules->names == IDENTIFIER_BIT(IDENTIFIER_DNS) ? "only DNS names are issued here" :
-									    "names: of the profile does not list that kind");
+		    value->tag == DER_CONTEXT_CONSTRUCTED(2)	     ? " in constructed form" :
+		    other_name_read(value, &other_name_upn, &upn) ? " (a UPN)" : "",
+		    why_unlisted(names));
 }
 
 static result add_general_name(struct op *op, const struct der_value *value, struct csr_names *names)
 {
 	struct identifier *identifier = &names->identifiers[names->n];
 	enum identifier_kind kind;
-	if (!general_name_kind(value, names->rules, &kind))
+	struct bytes octets;
+	if (!general_name_read(value, &kind, &octets) || (names->rules->names & IDENTIFIER_BIT(kind)) == 0)
 		return refuse_general_name(op, value, names);
 	if (names->n_san >= LIMIT_ORDER_IDENTIFIERS)
 		return FAIL(op, ERR_POLICY, "the %s's SAN has more than %d names", names->what, LIMIT_ORDER_IDENTIFIERS);
-	result r = kind == IDENTIFIER_IP ? identifier_ip_of_octets(op, value->content, identifier) :
-					   identifier_make(op, kind, value->content, identifier);
+	result r = kind == IDENTIFIER_IP ? identifier_ip_of_octets(op, octets, identifier) :
+					   identifier_make(op, kind, octets, identifier);
 	TRY(op_explain(op, r, "SAN of the %s", names->what));
 	names->n++;
 	names->n_san++;
@@ -188,6 +216,20 @@ static result read_subject_alt_name(struct op *op, struct bytes in, struct csr_n
 			return FAIL(op, ERR_MALFORMED, "the %s's SAN is not a list of names", names->what);
 		TRY(add_general_name(op, &value, names));
 	}
+	return OK;
+}
+
+/* Windows clients ask so for the account that the certificate will log in as: a name, whatever form it has. */
+static result read_sid(struct op *op, struct bytes value, struct csr_names *names)
+{
+	struct bytes sid;
+	if ((names->rules->names & IDENTIFIER_BIT(IDENTIFIER_SID)) == 0)
+		return FAIL(op, ERR_POLICY, "the %s asks for a SID (extension 1.3.6.1.4.1.311.25.2); %s", names->what,
+			    why_unlisted(names));
+	if (!sid_extension_read(value, &sid))
+		return FAIL(op, ERR_MALFORMED, "the %s's SID extension does not hold one SID", names->what);
+	TRY(op_explain(op, identifier_sid(op, sid, &names->identifiers[names->n]), "SID of the %s", names->what));
+	names->n++;
 	return OK;
 }
 
@@ -213,6 +255,8 @@ static result read_extension(struct op *op, struct bytes extension, struct bytes
 		return FAIL(op, ERR_MALFORMED, "an extension that the %s asks for is not in DER", names->what);
 	if (is_among(before, oid))
 		return FAIL(op, ERR_MALFORMED, "the %s asks for one extension twice", names->what);
+	if (bytes_equal(oid, BYTES_LITERAL(SID_EXTENSION_OID)))
+		return read_sid(op, value, names);
 	return bytes_equal(oid, oid_subject_alt_name) ? read_subject_alt_name(op, value, names) : OK;
 }
 
@@ -251,7 +295,7 @@ static bool is_password(const struct der_value *value)
 		if (c < 0x20 || c == 0x7f || (c > 0x7f && is_ascii_only))
 			return false;
 	}
-	return value->content.n >= 1 && value->content.n <= CHALLENGE_MAX;
+	return true;
 }
 
 static result read_challenge_password(struct op *op, struct bytes values, struct csr_names *names)
@@ -259,9 +303,12 @@ static result read_challenge_password(struct op *op, struct bytes values, struct
 	struct der_value value;
 	if (!names->rules->challenge_password)
 		return OK;
-	if (!der_next(&values, &value) || values.n != 0 || !is_password(&value))
-		return FAIL(op, ERR_MALFORMED, "the %s's challengePassword is not one string of 1 to %d octets", names->what,
-			    CHALLENGE_MAX);
+	bool is_scep = names->rules->scep_challenge;
+	size_t least = is_scep ? 0 : 1, most = is_scep ? CHALLENGE_LONG_MAX : CHALLENGE_MAX;
+	if (!der_next(&values, &value) || values.n != 0 || !is_password(&value) || value.content.n < least ||
+	    value.content.n > most)
+		return FAIL(op, ERR_MALFORMED, "the %s's challengePassword is not one string of %zu to %zu octets", names->what, least,
+			    most);
 	names->challenge_password = value.content;
 	return OK;
 }

@@ -1,6 +1,6 @@
 /*
- * The names that a PKCS #10 request asks for, and how it may ask: the subject,
- * and a subjectAltName in its one extensionRequest. certificate_names.c reads
+ * The names that a PKCS #10 request asks for, and how it may ask: the subject, and
+ * a subjectAltName and a SID in its one extensionRequest. certificate_names.c reads
  * certificates with it, so that both are understood alike (E6). Input has passed
  * the DER gate.
  */
@@ -11,7 +11,7 @@
 struct csr_names {
 	const struct csr_rules *rules;
 	const char *what; /* is read, for messages: "CSR" */
-	struct identifier *identifiers; /* room for LIMIT_ORDER_IDENTIFIERS and every attribute once */
+	struct identifier *identifiers; /* room for LIMIT_ORDER_IDENTIFIERS, a SID and every attribute once */
 	unsigned n;
 	unsigned n_san;
 	unsigned attributes; /* kinds of the subject that were seen */
@@ -37,7 +37,7 @@ result csr_names_from_attributes(struct op *op, struct bytes attributes, struct 
 
 /*
  * Content of a list of Extensions: none twice (C5), in the SAN nothing but what
- * the rules allow (V49). Others are passed over (V45).
+ * the rules allow (V49), and no SID unless they do. Others are passed over (V45).
  */
 result csr_names_from_extensions(struct op *op, struct bytes extensions, struct csr_names *names);
 

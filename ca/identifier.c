@@ -1,7 +1,7 @@
 /*
  * Lists of identifiers, and their forms on paper and in the store. What makes a
- * value of each kind good is in identifier_dns.c, identifier_san.c and
- * identifier_subject.c.
+ * value of each kind good is in identifier_dns.c, identifier_san.c,
+ * identifier_account.c and identifier_subject.c.
  */
 #include "ca/identifier.h"
 
@@ -12,9 +12,11 @@
 #include "base/text.h"
 
 static const char *const kind_names[N_IDENTIFIER_KINDS] = {
-	[IDENTIFIER_DNS] = "dns", [IDENTIFIER_IP] = "ip", [IDENTIFIER_EMAIL] = "email",
-	[IDENTIFIER_URI] = "uri", [IDENTIFIER_C] = "c",	  [IDENTIFIER_O] = "o",
-	[IDENTIFIER_OU] = "ou",	  [IDENTIFIER_CN] = "cn", [IDENTIFIER_SERIAL_NUMBER] = "serialNumber",
+	[IDENTIFIER_DNS] = "dns", [IDENTIFIER_IP] = "ip",   [IDENTIFIER_EMAIL] = "email",
+	[IDENTIFIER_URI] = "uri", [IDENTIFIER_UPN] = "upn", [IDENTIFIER_SID] = "sid",
+	[IDENTIFIER_C] = "c",	  [IDENTIFIER_ST] = "st",   [IDENTIFIER_L] = "l",
+	[IDENTIFIER_O] = "o",	  [IDENTIFIER_OU] = "ou",   [IDENTIFIER_SERIAL_NUMBER] = "serialNumber",
+	[IDENTIFIER_CN] = "cn",
 };
 
 const char *identifier_kind_name(enum identifier_kind kind)
@@ -45,6 +47,10 @@ result identifier_make(struct op *op, enum identifier_kind kind, struct bytes te
 		return identifier_email(op, text, out);
 	case IDENTIFIER_URI:
 		return identifier_uri(op, text, out);
+	case IDENTIFIER_UPN:
+		return identifier_upn(op, text, out);
+	case IDENTIFIER_SID:
+		return identifier_sid(op, text, out);
 	default:
 		return identifier_attribute(op, kind, text, out);
 	}
@@ -52,7 +58,12 @@ result identifier_make(struct op *op, enum identifier_kind kind, struct bytes te
 
 bool identifier_is_san(enum identifier_kind kind)
 {
-	return kind <= IDENTIFIER_URI;
+	return kind <= IDENTIFIER_UPN;
+}
+
+bool identifier_is_attribute(enum identifier_kind kind)
+{
+	return kind >= IDENTIFIER_C;
 }
 
 bool identifier_is_wildcard(const struct identifier *identifier)
@@ -117,7 +128,8 @@ result identifier_parse_text(struct op *op, const char *text, struct identifier 
 	if (text[n] == '\0' || !kind_find(text, n, &kind))
 		return FAIL(op, ERR_MALFORMED,
 			    "\"%.80s\" is no name: write KIND:VALUE, such as dns:a.example, ip:192.0.2.1, email:a@b.example, "
-			    "uri:urn:x:y, cn:dev-17, serialNumber:A1, o:Example, ou:Fleet, c:DE",
+			    "uri:urn:x:y, upn:a@b.example, sid:S-1-5-21-1-2-3-1104, cn:dev-17, serialNumber:A1, o:Example, ou:Fleet, "
+			    "l:Berlin, st:Hesse, c:DE",
 			    text);
 	return identifier_make(op, kind, bytes_of_text(text + n + 1), out);
 }

@@ -5,8 +5,10 @@
  *
  * One list of them carries everything that a certificate says about its subject.
  * People, settings and the audit log write an identifier as KIND:VALUE:
- * "dns:a.example", "ip:192.0.2.1", "email:a@b.example", "uri:urn:x:y", "c:DE",
- * "o:Example Corp", "ou:Fleet", "serialNumber:A1234", "cn:dev-17".
+ * "dns:a.example", "ip:192.0.2.1", "email:a@b.example", "uri:urn:x:y",
+ * "upn:a@b.example", "sid:S-1-5-21-1004336348-1177238915-682003330-512", "c:DE",
+ * "st:Hesse", "l:Frankfurt", "o:Example Corp", "ou:Fleet", "serialNumber:A1234",
+ * "cn:dev-17".
  */
 #pragma once
 
@@ -57,30 +59,45 @@ result identifier_email(struct op *op, struct bytes text, struct identifier *out
  */
 result identifier_uri(struct op *op, struct bytes text, struct identifier *out);
 /*
+ * The user principal name of a Windows account ([MS-ADTS] section 5.1.1.1.1).
+ * Canonical: what stands before its one '@' as it came, the domain as a DNS name.
+ * At most 1024 octets of UTF-8 (visible_text.h); '*' and blanks around the local
+ * part are refused.
+ */
+result identifier_upn(struct op *op, struct bytes text, struct identifier *out);
+/*
+ * The security identifier of a Windows account, as [MS-DTYP] section 2.4.2.1 writes
+ * it: "S-1-", the authority in 48 bits, 1 to 15 sub-authorities in 32 bits each, all
+ * in decimal digits without leading zeros. There is no other form of the same SID.
+ */
+result identifier_sid(struct op *op, struct bytes text, struct identifier *out);
+/*
  * An attribute of the subject. Canonical: without blanks around it; countries in
- * upper case. 1 to 64 characters of UTF-8 without controls, invisible or
- * direction-changing ones; serial numbers from the characters of PrintableString;
- * countries are two letters.
+ * upper case. 1 to 64 characters of UTF-8, 128 in localities and states, all of
+ * them visible (visible_text.h); serial numbers from the characters of
+ * PrintableString; countries are two letters.
  */
 result identifier_attribute(struct op *op, enum identifier_kind kind, struct bytes text, struct identifier *out);
 
-bool identifier_is_san(enum identifier_kind kind); /* otherwise it is an attribute of the subject */
+/* Neither: the SID. */
+bool identifier_is_san(enum identifier_kind kind);
+bool identifier_is_attribute(enum identifier_kind kind); /* of the subject */
 bool identifier_is_wildcard(const struct identifier *identifier);
-/* Of an e-mail address its domain, of a URI its host, as an identifier of its own. False: it has none ("urn:x:y"). */
+/* Of an e-mail address or a UPN its domain, of a URI its host, as an identifier of its own. False: it has none ("urn:x:y"). */
 bool identifier_host(struct op *op, const struct identifier *identifier, struct identifier *out);
 /* X.680 section 41.4 */
 bool is_printable_string(struct bytes text);
 
 bool identifier_equal(const struct identifier *a, const struct identifier *b);
 /*
- * Sorts by kind, so that subjectAltNames come first and then the attributes in
- * the order of a subject; ERR_MALFORMED-free: doubles are merged and *n shrinks
+ * Sorts by kind, so that subjectAltNames come first, then a SID, and the attributes
+ * in the order of a subject; ERR_MALFORMED-free: doubles are merged and *n shrinks
  * (V48).
  */
 void identifiers_sort(struct identifier *identifiers, unsigned *n);
 /* Two-way set equality of sorted lists (V9, V48). */
 bool identifiers_equal(const struct identifier *a, unsigned n_a, const struct identifier *b, unsigned n_b);
-/* How many of a sorted list are subjectAltNames: those before the attributes. */
+/* How many of a sorted list are subjectAltNames: those in front. */
 unsigned identifiers_count_san(const struct identifier *identifiers, unsigned n);
 
 /* "dns", "serialNumber": before the colon, and in JSON. */

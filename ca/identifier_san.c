@@ -200,7 +200,7 @@ result identifier_uri(struct op *op, struct bytes text, struct identifier *out)
 bool identifier_host(struct op *op, const struct identifier *identifier, struct identifier *out)
 {
 	struct uri uri;
-	if (identifier->kind == IDENTIFIER_EMAIL) {
+	if (identifier->kind == IDENTIFIER_EMAIL || identifier->kind == IDENTIFIER_UPN) {
 		*out = (struct identifier){ IDENTIFIER_DNS, strchr(identifier->value, '@') + 1 };
 		return true;
 	}

@@ -89,12 +89,16 @@ static void put_names(struct op *op, const struct config_profile *profile, const
 		      struct tbs_plan *plan)
 {
 	unsigned n_san = identifiers_count_san(facts->identifiers, facts->n_identifiers);
+	const struct identifier *rest = facts->identifiers + n_san;
+	unsigned n_rest = facts->n_identifiers - n_san;
+	bool has_sid = n_rest > 0 && rest->kind == IDENTIFIER_SID;
 	const char *common_name = common_name_of(profile, facts);
 	plan->identifiers = facts->identifiers;
 	plan->n_identifiers = n_san;
 	plan->has_own_subject = profile->subject != 0;
-	plan->subject = facts->identifiers + n_san;
-	plan->n_subject = facts->n_identifiers - n_san;
+	plan->sid = has_sid ? rest->value : NULL;
+	plan->subject = rest + has_sid;
+	plan->n_subject = n_rest - has_sid;
 	if (common_name != NULL)
 		tbs_plan_common_name(op, common_name, plan);
 }
@@ -124,7 +128,7 @@ static void put_addresses(struct op *op, const struct config *config, const stru
 	plan->crl_url = arena_printf(op->arena, "%s/crl/%s.crl", base, ca->name);
 }
 
-static result plan_leaf(struct op *op, struct authority *a, struct authorization *authorization, struct bytes spki,
+static result plan_leaf(struct op *op, struct authority *a, const struct authorization *authorization, struct bytes spki,
 			struct issuance *out)
 {
 	const struct config *config = authorization_config(authorization);
@@ -133,7 +137,6 @@ static result plan_leaf(struct op *op, struct authority *a, struct authorization
 	const struct ca *ca = hierarchy_find(a->hierarchy, profile->ca);
 	if (ca == NULL)
 		return FAIL(op, ERR_POLICY, "profile %s names CA %s, which does not exist yet", profile->name, profile->ca);
-	TRY(check_key(op, a, profile, spki));
 	*out = (struct issuance){
 		.plan = { .kind = TBS_LEAF,
 			  .issuer = ca,
@@ -217,15 +220,32 @@ result issue_is_open(struct op *op, struct authority *a)
 	return store_may_promise(op, a->store);
 }
 
+/* The key, empty where it is yet to be made, and then all else. */
+static result prepare(struct op *op, struct authority *a, const struct authorization *authorization, struct bytes spki,
+		      bool has_key, struct issuance *out)
+{
+	result r = has_key ? check_key(op, a, authorization_profile(authorization), spki) : OK;
+	if (r.err == ERR_NONE)
+		r = plan_leaf(op, a, authorization, spki, out);
+	if (r.err != ERR_NONE)
+		return refuse(op, a, authorization_config(authorization), authorization_read(authorization), r);
+	return OK;
+}
+
+result issue_would(struct op *op, struct authority *a, const struct authorization *authorization, struct bytes spki)
+{
+	struct issuance issuance;
+	TRY(issue_is_open(op, a));
+	return prepare(op, a, authorization, spki, spki.n > 0, &issuance);
+}
+
 result issue(struct op *op, struct authority *a, struct authorization *authorization, struct bytes spki,
 	     struct issued *out)
 {
 	TRY(issue_is_open(op, a));
 	TRY(authorization_consume(op, authorization));
 	struct issuance issuance;
-	result r = plan_leaf(op, a, authorization, spki, &issuance);
-	if (r.err != ERR_NONE)
-		return refuse(op, a, authorization_config(authorization), authorization_read(authorization), r);
+	TRY(prepare(op, a, authorization, spki, true, &issuance));
 	TRY(issuance_run(op, a, &issuance, out));
 	return chain_of(op, issuance.plan.issuer, out->der, &out->chain_pem);
 }
@@ -270,6 +290,22 @@ result issue_cmc_signer(struct op *op, struct authority *a, const struct ca *ca,
 	issuance.plan.kind = TBS_CMC_SIGNER;
 	issuance.profile = "cmc-signer";
 	tbs_plan_common_name(op, arena_printf(op->arena, "CMC answers of %s", ca->name), &issuance.plan);
+	put_addresses(op, authority_config(a), ca, &issuance.plan);
+	return issuance_run(op, a, &issuance, out);
+}
+
+result issue_scep_ra(struct op *op, struct authority *a, const struct ca *ca, const char *endpoint, struct bytes spki,
+		     int64_t lifetime_s, struct issued *out)
+{
+	struct issuance issuance;
+	enum key_type type;
+	TRY(key_check_spki(op, spki, &type));
+	if (type != KEY_RSA2048 && type != KEY_RSA3072 && type != KEY_RSA4096)
+		return FAIL(op, ERR_POLICY, "a %s key cannot be that of an RA: SCEP clients encrypt to RSA keys", key_type_name(type));
+	plan_delegate(a, ca, spki, lifetime_s, &issuance);
+	issuance.plan.kind = TBS_SCEP_RA;
+	issuance.profile = "scep-ra";
+	tbs_plan_common_name(op, arena_printf(op->arena, "SCEP RA %s", endpoint), &issuance.plan);
 	put_addresses(op, authority_config(a), ca, &issuance.plan);
 	return issuance_run(op, a, &issuance, out);
 }

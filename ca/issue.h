@@ -31,6 +31,13 @@ struct issued {
 result issue_is_open(struct op *op, struct authority *authority);
 
 /*
+ * Refuses what issue() would refuse for this authorization and key, empty where it
+ * is yet to be made, and makes the same audit entry of it: for doors that spend
+ * something, or ask somebody, before they issue.
+ */
+result issue_would(struct op *op, struct authority *authority, const struct authorization *authorization, struct bytes spki);
+
+/*
  * Refuses: a key that is not of the profile's types, unfit (key_check.h), one
  * of our own, or blocked (N6, N7; its account keys a protocol refuses itself);
  * lifetimes beyond the issuer (N9). A refusal is an audit entry, and no row of a
@@ -56,3 +63,6 @@ result issue_responder(struct op *op, struct authority *authority, const struct 
 /* Likewise of those that sign CMC answers (cmc_signers.h): TBS_CMC_SIGNER. */
 result issue_cmc_signer(struct op *op, struct authority *authority, const struct ca *ca, struct bytes spki,
 			int64_t lifetime_s, struct issued *out);
+/* Likewise of the RA of a SCEP endpoint (scep_ras.h): TBS_SCEP_RA. ERR_POLICY: the key is not RSA. */
+result issue_scep_ra(struct op *op, struct authority *authority, const struct ca *ca, const char *endpoint, struct bytes spki,
+		     int64_t lifetime_s, struct issued *out);

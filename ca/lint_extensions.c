@@ -58,6 +58,8 @@ static unsigned expected_key_usage(const struct tbs_plan *plan)
 {
 	if (is_ca(plan))
 		return KEY_CERT_SIGN | CRL_SIGN;
+	if (plan->kind == TBS_SCEP_RA)
+		return DIGITAL_SIGNATURE | KEY_ENCIPHERMENT;
 	bool is_server = plan->kind == TBS_LEAF && plan->server_auth;
 	return is_server && has_rsa_key(plan->spki) ? DIGITAL_SIGNATURE | KEY_ENCIPHERMENT : DIGITAL_SIGNATURE;
 }
@@ -69,6 +71,7 @@ static result check_key_usage(struct op *op, const struct subject *s)
 	bool is_minimal = der_take(&in, DER_BIT_STRING, &bits) && in.n == 0 && bits.n > 1 &&
 			  (bits.p[bits.n - 1] >> bits.p[0] & 1) == 1;
 	TRY(lint_rule(op, is_minimal, "C8", "keyUsage has no trailing zeros"));
+	TRY(lint_rule(op, s->plan->kind != TBS_SCEP_RA || has_rsa_key(s->plan->spki), "SP16", "an RA of SCEP has an RSA key"));
 	AUTO(ASN1_BIT_STRING) *usage = X509V3_EXT_d2i(s->extension);
 	unsigned found = 0;
 	for (int i = 0; usage != NULL && i < 16; i++)
@@ -140,6 +143,11 @@ static result check_authority_key_identifier(struct op *op, const struct subject
 	return lint_rule(op, bytes_equal(identifier, s->plan->issuer->key_identifier), "C6", "the AKI is the issuer's SKI");
 }
 
+static result check_sid(struct op *op, const struct subject *s)
+{
+	return lint_sid(op, s->plan, s->value);
+}
+
 static result check_subject_alt_name(struct op *op, const struct subject *s)
 {
 	return lint_subject_alt_name(op, s->plan, s->value);
@@ -194,15 +202,21 @@ static bool has_issuer(const struct tbs_plan *plan)
 	return plan->issuer != NULL;
 }
 
-static bool is_end_entity(const struct tbs_plan *plan)
+/* An RA of SCEP has none: its keyUsage is what clients go by. */
+static bool has_purposes(const struct tbs_plan *plan)
 {
-	return !is_ca(plan);
+	return !is_ca(plan) && plan->kind != TBS_SCEP_RA;
 }
 
 /* A subject of its own may be all that a leaf has; without one the names are what it is for. */
 static bool has_alt_names(const struct tbs_plan *plan)
 {
 	return plan->kind == TBS_LEAF && (plan->n_identifiers > 0 || !plan->has_own_subject || plan->n_subject == 0);
+}
+
+static bool has_sid(const struct tbs_plan *plan)
+{
+	return plan->kind == TBS_LEAF && plan->sid != NULL;
 }
 
 static bool is_responder(const struct tbs_plan *plan)
@@ -227,7 +241,8 @@ static bool has_empty_subject(const struct tbs_plan *plan)
 
 static bool may_be_checked(const struct tbs_plan *plan)
 {
-	return plan->kind == TBS_LEAF || plan->kind == TBS_INTERMEDIATE || plan->kind == TBS_CMC_SIGNER;
+	return plan->kind == TBS_LEAF || plan->kind == TBS_INTERMEDIATE || plan->kind == TBS_CMC_SIGNER ||
+	       plan->kind == TBS_SCEP_RA;
 }
 
 static bool has_access_url(const struct tbs_plan *plan)
@@ -240,6 +255,15 @@ static bool has_crl_url(const struct tbs_plan *plan)
 	return may_be_checked(plan) && plan->crl_url != NULL;
 }
 
+/* Not every OpenSSL knows Microsoft's extension for SIDs; this is a number that none of them gives. */
+#define NID_OF_SID (-1)
+
+static int number_of(const ASN1_OBJECT *oid)
+{
+	struct bytes content = { OBJ_get0_data(oid), OBJ_length(oid) };
+	return bytes_equal(content, BYTES_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x19\x02")) ? NID_OF_SID : OBJ_obj2nid(oid);
+}
+
 /* There exactly when `is_due`, critical exactly when `is_critical`. */
 static const struct rule {
 	int nid;
@@ -250,10 +274,11 @@ static const struct rule {
 } rules[] = {
 	{ NID_basic_constraints, is_any, is_any, check_basic_constraints, "C10" },
 	{ NID_key_usage, is_any, is_any, check_key_usage, "C8" },
-	{ NID_ext_key_usage, is_end_entity, is_none, check_extended_key_usage, "C13" },
+	{ NID_ext_key_usage, has_purposes, is_none, check_extended_key_usage, "C13" },
 	{ NID_subject_key_identifier, is_any, is_none, check_subject_key_identifier, "C7" },
 	{ NID_authority_key_identifier, has_issuer, is_none, check_authority_key_identifier, "C6" },
 	{ NID_subject_alt_name, has_alt_names, has_empty_subject, check_subject_alt_name, "C9" },
+	{ NID_OF_SID, has_sid, is_none, check_sid, "V45" },
 	{ NID_info_access, has_access_url, is_none, check_authority_information_access, "C14" },
 	{ NID_crl_distribution_points, has_crl_url, is_none, check_crl_distribution_points, "C14" },
 	{ NID_id_pkix_OCSP_noCheck, is_responder, is_none, check_ocsp_nocheck, "O5" },
@@ -262,7 +287,7 @@ static const struct rule {
 
 static const struct rule *rule_find(const ASN1_OBJECT *oid)
 {
-	int nid = OBJ_obj2nid(oid);
+	int nid = number_of(oid);
 	for (size_t i = 0; i < N_RULES; i++) {
 		if (rules[i].nid == nid)
 			return &rules[i];
@@ -270,11 +295,20 @@ static const struct rule *rule_find(const ASN1_OBJECT *oid)
 	return NULL;
 }
 
+/* How many of the extensions are the rule's. */
+static unsigned count_of(const X509_EXTENSIONS *list, const struct rule *rule)
+{
+	unsigned n = 0;
+	for (int i = 0; i < X509v3_get_ext_count(list); i++)
+		n += rule_find(X509_EXTENSION_get_object(X509v3_get_ext(list, i))) == rule;
+	return n;
+}
+
 static result check_is_due(struct op *op, const struct tbs_plan *plan, const X509_EXTENSIONS *list, int at)
 {
 	const struct rule *rule = rule_find(X509_EXTENSION_get_object(X509v3_get_ext(list, at)));
 	TRY(lint_rule(op, rule != NULL && rule->is_due(plan), "C5", "there is no extension that this kind has no use for"));
-	return lint_rule(op, X509v3_get_ext_by_NID(list, rule->nid, at) < 0, "C5", "no extension is there twice");
+	return lint_rule(op, count_of(list, rule) == 1, "C5", "no extension is there twice");
 }
 
 static result check_extension(struct op *op, const struct tbs_plan *plan, X509_EXTENSION *extension)
@@ -323,7 +357,7 @@ result lint_extensions(struct op *op, const struct tbs_plan *plan, struct bytes 
 	for (int i = 0; i < X509v3_get_ext_count(list); i++)
 		TRY(check_extension(op, plan, X509v3_get_ext(list, i)));
 	for (size_t i = 0; i < N_RULES; i++) {
-		bool is_there = X509v3_get_ext_by_NID(list, rules[i].nid, -1) >= 0;
+		bool is_there = count_of(list, &rules[i]) > 0;
 		TRY(lint_rule(op, is_there == rules[i].is_due(plan), rules[i].row, "each extension that has to be there is there"));
 	}
 	return OK;

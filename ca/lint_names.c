@@ -12,12 +12,16 @@
 #include "ca/der.h"
 #include "ca/lint_rule.h"
 
+AUTO_DEFINE(GENERAL_NAME, GENERAL_NAME_free);
+
 /* X.520 and appendix A.1 of RFC 5280: the string type of each attribute, and how many characters it may have. */
 static const struct attribute_rule {
 	int nid, string_type;
 	size_t least, most;
 } attribute_rules[N_IDENTIFIER_KINDS] = {
 	[IDENTIFIER_C] = { NID_countryName, V_ASN1_PRINTABLESTRING, 2, 2 },
+	[IDENTIFIER_ST] = { NID_stateOrProvinceName, V_ASN1_UTF8STRING, 1, 128 },
+	[IDENTIFIER_L] = { NID_localityName, V_ASN1_UTF8STRING, 1, 128 },
 	[IDENTIFIER_O] = { NID_organizationName, V_ASN1_UTF8STRING, 1, 64 },
 	[IDENTIFIER_OU] = { NID_organizationalUnitName, V_ASN1_UTF8STRING, 1, 64 },
 	[IDENTIFIER_SERIAL_NUMBER] = { NID_serialNumber, V_ASN1_PRINTABLESTRING, 1, 64 },
@@ -145,6 +149,43 @@ static bool is_absolute_uri(struct bytes text)
 	return has_scheme && colon + 1 < text.p + text.n && is_visible(text);
 }
 
+/* Octets of an otherName's value, when it is of this type and in a string of this one. */
+static bool other_name_value(const GENERAL_NAME *name, const char *type, int string_type, struct bytes *out)
+{
+	char oid[40];
+	if (name == NULL || name->type != GEN_OTHERNAME || name->d.otherName->value->type != string_type ||
+	    OBJ_obj2txt(oid, sizeof oid, name->d.otherName->type_id, 1) <= 0 || !text_equal(oid, type))
+		return false;
+	const ASN1_STRING *string = name->d.otherName->value->value.asn1_string;
+	*out = (struct bytes){ ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string) };
+	return true;
+}
+
+/* Something, one '@', a domain. */
+static bool is_principal(const char *text)
+{
+	const char *at = strchr(text, '@');
+	if (at == NULL || at == text || strchr(text, '*') != NULL)
+		return false;
+	for (const char *p = text; *p != '\0'; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	}
+	return is_dns_name(bytes_of_text(at + 1));
+}
+
+static result check_principal(struct op *op, const struct der_value *name, const struct identifier *expected)
+{
+	const uint8_t *p = name->whole.p;
+	AUTO(GENERAL_NAME) *read = d2i_GENERAL_NAME(NULL, &p, (long)name->whole.n);
+	struct bytes value;
+	bool is_upn = expected->kind == IDENTIFIER_UPN &&
+		      other_name_value(read, "1.3.6.1.4.1.311.20.2.3", V_ASN1_UTF8STRING, &value);
+	TRY(lint_rule(op, is_upn, "C9", "an otherName is a planned UPN in UTF8String"));
+	TRY(lint_rule(op, bytes_equal_text(value, expected->value), "V49", "the SAN has the authorized names only"));
+	return lint_rule(op, is_principal(expected->value), "C9", "a UPN is one user at a DNS name");
+}
+
 /* One GeneralName against the plan's, then for itself. */
 static result check_general_name(struct op *op, const struct der_value *name, const struct identifier *expected)
 {
@@ -157,6 +198,8 @@ static result check_general_name(struct op *op, const struct der_value *name, co
 		      { DER_CONTEXT(6), IDENTIFIER_URI, is_absolute_uri },
 		      { DER_CONTEXT(7), IDENTIFIER_IP, NULL } };
 	size_t i = 0;
+	if (name->tag == DER_CONTEXT_CONSTRUCTED(0))
+		return check_principal(op, name, expected);
 	while (i < sizeof kinds / sizeof *kinds && kinds[i].tag != name->tag)
 		i++;
 	TRY(lint_rule(op, i < sizeof kinds / sizeof *kinds && kinds[i].kind == expected->kind, "C9",
@@ -193,4 +236,18 @@ result lint_subject_alt_name(struct op *op, const struct tbs_plan *plan, struct 
 	}
 	TRY(lint_rule(op, n == plan->n_identifiers, "V49", "the SAN has all authorized names"));
 	return check_copied_subject(op, plan);
+}
+
+result lint_sid(struct op *op, const struct tbs_plan *plan, struct bytes value)
+{
+	static const char digits[] = "S-0123456789";
+	const uint8_t *p = value.p;
+	AUTO(GENERAL_NAMES) *names = d2i_GENERAL_NAMES(NULL, &p, (long)value.n);
+	struct bytes sid;
+	bool is_sid = sk_GENERAL_NAME_num(names) == 1 && other_name_value(sk_GENERAL_NAME_value(names, 0), "1.3.6.1.4.1.311.25.2.1",
+									  V_ASN1_OCTET_STRING, &sid);
+	TRY(lint_rule(op, is_sid, "V45", "the SID's extension has one otherName with an OCTET STRING"));
+	TRY(lint_rule(op, bytes_equal_text(sid, plan->sid), "V45", "the SID is the authorized one"));
+	bool has_form = text_has_prefix(plan->sid, "S-1-") && plan->sid[strspn(plan->sid, digits)] == '\0';
+	return lint_rule(op, has_form, "V45", "a SID is S-1- and numbers");
 }

@@ -8,10 +8,16 @@ ca_libca_a_SOURCES = \
 	ca/ceremony.c \
 	ca/certs_only.c \
 	ca/certs_only.h \
+	ca/client_anchors.c \
+	ca/client_anchors.h \
 	ca/client_certificate.c \
 	ca/client_certificate.h \
 	ca/cmc_signers.c \
 	ca/cmc_signers.h \
+	ca/cms.c \
+	ca/cms.h \
+	ca/content_cipher.c \
+	ca/content_cipher.h \
 	ca/audit_export.c \
 	ca/issuance.c \
 	ca/crl.c \
@@ -23,9 +29,13 @@ ca_libca_a_SOURCES = \
 	ca/doubts.c \
 	ca/doubts.h \
 	ca/ed25519_point.c \
+	ca/enveloped_data.h \
+	ca/enveloped_data_read.c \
+	ca/enveloped_data_write.c \
 	ca/hierarchy.c \
 	ca/identifier.c \
 	ca/identifier_dns.c \
+	ca/identifier_account.c \
 	ca/identifier_san.c \
 	ca/identifier_subject.c \
 	ca/issue.c \
@@ -38,12 +48,16 @@ ca_libca_a_SOURCES = \
 	ca/name_pattern.c \
 	ca/name_pattern.h \
 	ca/name_policy.c \
+	ca/need_key.c \
+	ca/need_key.h \
 	ca/lint_extensions.c \
 	ca/lint_crl.c \
 	ca/lint_names.c \
 	ca/ocsp.c \
 	ca/ocsp_request.c \
 	ca/ocsp_signers.c \
+	ca/other_name.c \
+	ca/other_name.h \
 	ca/profile_hash.c \
 	ca/public_key.c \
 	ca/published.c \
@@ -51,6 +65,10 @@ ca_libca_a_SOURCES = \
 	ca/recovery.c \
 	ca/revoke.c \
 	ca/rsa_weakness.c \
+	ca/scep_ra_generation.c \
+	ca/scep_ra_generation.h \
+	ca/scep_ras.c \
+	ca/scep_ras.h \
 	ca/sign.c \
 	ca/signature_algorithm.c \
 	ca/signature_algorithm.h \
@@ -92,7 +110,9 @@ ca_libca_a_SOURCES = \
 	ca/sign.h \
 	ca/steward.h \
 	ca/tbs.h \
-	ca/tbs_extensions.h
+	ca/tbs_extensions.h \
+	ca/visible_text.c \
+	ca/visible_text.h
 
 # Names, keys, requests, certificates, signatures: tests and fuzz targets.
 if HAVE_CMOCKA
@@ -100,10 +120,12 @@ X509_TEST_COMMON = tests/unit/check.h tests/unit/fixture.h
 X509_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 X509_TEST_LIBS = $(CA_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 X509_MAKER = tests/fake/x509_maker.c tests/fake/x509_maker.h
+CMS_MAKER = tests/fake/cms_maker.c tests/fake/cms_maker.h $(X509_MAKER)
 FAKE_TOKEN = tests/fake/fake_token.c tests/fake/fake_token.h
 check_PROGRAMS += \
 	tests/unit/test_csr \
 	tests/unit/test_der \
+	tests/unit/test_enveloped_data \
 	tests/unit/test_identifier \
 	tests/unit/test_key_check \
 	tests/unit/test_profile_hash \
@@ -113,6 +135,7 @@ check_PROGRAMS += \
 	tests/unit/test_name_pattern \
 	tests/unit/test_names \
 	tests/unit/test_sign \
+	tests/unit/test_signed_data \
 	tests/unit/test_tbs
 tests_unit_test_csr_SOURCES = tests/unit/test_csr.c $(X509_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_csr_CFLAGS = $(X509_TEST_CFLAGS)
@@ -147,21 +170,41 @@ tests_unit_test_names_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_sign_SOURCES = tests/unit/test_sign.c $(FAKE_TOKEN) $(X509_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_sign_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_sign_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_signed_data_SOURCES = tests/unit/test_signed_data.c $(CMS_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_signed_data_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_signed_data_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_enveloped_data_SOURCES = tests/unit/test_enveloped_data.c $(CMS_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_enveloped_data_CFLAGS = $(X509_TEST_CFLAGS)
+# The test looks at what is wiped.
+tests_unit_test_enveloped_data_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=OPENSSL_cleanse
+tests_unit_test_enveloped_data_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_tbs_SOURCES = tests/unit/test_tbs.c $(X509_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_tbs_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_tbs_LDADD = $(X509_TEST_LIBS)
 endif
 
-check_PROGRAMS += tests/fuzz/replay_csr tests/fuzz/replay_identifier
+check_PROGRAMS += tests/fuzz/replay_csr tests/fuzz/replay_enveloped_data tests/fuzz/replay_identifier tests/fuzz/replay_signed_data
+tests_fuzz_replay_enveloped_data_SOURCES = tests/fuzz/fuzz_enveloped_data.c tests/fuzz/replay.c
+tests_fuzz_replay_enveloped_data_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/enveloped_data\"
+tests_fuzz_replay_enveloped_data_LDADD = $(CA_LIBS) $(BASE_LIBS)
+tests_fuzz_replay_signed_data_SOURCES = tests/fuzz/fuzz_signed_data.c tests/fuzz/replay.c
+tests_fuzz_replay_signed_data_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/signed_data\"
+tests_fuzz_replay_signed_data_LDADD = $(CA_LIBS) $(BASE_LIBS)
 tests_fuzz_replay_csr_SOURCES = tests/fuzz/fuzz_csr.c tests/fuzz/replay.c
 tests_fuzz_replay_csr_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/csr\"
 tests_fuzz_replay_csr_LDADD = $(CA_LIBS) $(BASE_LIBS)
 tests_fuzz_replay_identifier_SOURCES = tests/fuzz/fuzz_identifier.c tests/fuzz/replay.c
 tests_fuzz_replay_identifier_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/identifier\"
 tests_fuzz_replay_identifier_LDADD = $(CA_LIBS) $(BASE_LIBS)
-EXTRA_DIST += tests/fuzz/corpus/csr tests/fuzz/corpus/identifier
+EXTRA_DIST += tests/fuzz/corpus/csr tests/fuzz/corpus/enveloped_data tests/fuzz/corpus/identifier tests/fuzz/corpus/signed_data
 
-EXTRA_PROGRAMS += tests/fuzz/fuzz_csr tests/fuzz/fuzz_identifier
+EXTRA_PROGRAMS += tests/fuzz/fuzz_csr tests/fuzz/fuzz_enveloped_data tests/fuzz/fuzz_identifier tests/fuzz/fuzz_signed_data
+tests_fuzz_fuzz_enveloped_data_SOURCES = tests/fuzz/fuzz_enveloped_data.c
+tests_fuzz_fuzz_enveloped_data_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_enveloped_data_LDADD = $(CA_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_signed_data_SOURCES = tests/fuzz/fuzz_signed_data.c
+tests_fuzz_fuzz_signed_data_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_signed_data_LDADD = $(CA_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c
 tests_fuzz_fuzz_csr_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_csr_LDADD = $(CA_LIBS) $(BASE_LIBS)
@@ -250,6 +293,10 @@ tests_unit_test_issue_SOURCES = tests/unit/test_issue.c $(FAKE_AUTHORITY) tests/
 tests_unit_test_issue_CFLAGS = $(STATUS_TEST_CFLAGS)
 tests_unit_test_issue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ledger_run -Wl,--wrap=ledger_settle
 tests_unit_test_issue_LDADD = $(STATUS_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_scep_ras
+tests_unit_test_scep_ras_SOURCES = tests/unit/test_scep_ras.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_scep_ras_CFLAGS = $(STATUS_TEST_CFLAGS)
+tests_unit_test_scep_ras_LDADD = $(STATUS_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_journal tests/unit/test_recovery
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c $(FAKE_AUTHORITY) tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_journal_CFLAGS = $(STATUS_TEST_CFLAGS)

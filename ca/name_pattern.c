@@ -13,12 +13,12 @@ static const char *star_of(const char *text)
 	return colon != NULL && colon[1] == '*' && (colon[2] == '.' || colon[2] == '@') ? colon + 1 : NULL;
 }
 
-/* The star of a mailbox stands for its local part, which no identifier has a star for. */
-static result make_mailboxes(struct op *op, const char *star, const char **out)
+/* The star of a mailbox or an account stands for its local part, which no identifier has a star for. */
+static result make_mailboxes(struct op *op, enum identifier_kind kind, const char *star, const char **out)
 {
 	struct identifier identifier;
-	TRY(identifier_email(op, bytes_of_text(arena_printf(op->arena, "x%s", star + 1)), &identifier));
-	*out = arena_printf(op->arena, "email:*%s", identifier.value + 1);
+	TRY(identifier_make(op, kind, bytes_of_text(arena_printf(op->arena, "x%s", star + 1)), &identifier));
+	*out = arena_printf(op->arena, "%s:*%s", identifier_kind_name(kind), identifier.value + 1);
 	return OK;
 }
 
@@ -27,10 +27,12 @@ result name_pattern_make(struct op *op, const char *text, const char **out)
 	struct identifier identifier;
 	const char *star = star_of(text);
 	if (star != NULL && text_has_prefix(text, "email:"))
-		return make_mailboxes(op, star, out);
+		return make_mailboxes(op, IDENTIFIER_EMAIL, star, out);
+	if (star != NULL && text_has_prefix(text, "upn:"))
+		return make_mailboxes(op, IDENTIFIER_UPN, star, out);
 	TRY(identifier_parse_text(op, text, &identifier));
 	if (star != NULL && identifier.kind != IDENTIFIER_DNS && identifier.kind != IDENTIFIER_CN)
-		return FAIL(op, ERR_POLICY, "\"*.\" stands before DNS names and common names only, and \"*@\" before mailboxes");
+		return FAIL(op, ERR_POLICY, "\"*.\" stands before DNS names and common names only, and \"*@\" before mailboxes and UPNs");
 	*out = identifier_print(op->arena, &identifier);
 	return OK;
 }

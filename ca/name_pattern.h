@@ -1,8 +1,8 @@
 /*
  * Which names somebody may ask for: an identifier in its text form
  * ("cn:dev-17", "dns:dev-17.example"), or all that end alike: "dns:*.devices.example",
- * "cn:*.devices.example", "email:*@corp.example". The names of one-time tokens and
- * of users.
+ * "cn:*.devices.example", "email:*@corp.example", "upn:*@corp.example". The names of
+ * one-time tokens and of users.
  */
 #pragma once
 

@@ -77,13 +77,23 @@ static result check_address(struct op *op, const struct config_profile *profile,
 	return OK;
 }
 
-/* RFC 5280 section 4.2.1.10: where there are bounds, a URI without a host is outside them. "urn:" never leads to one. */
+/*
+ * RFC 5280 section 4.2.1.10: where there are bounds, a URI without a host is outside
+ * them. "urn:" never leads to one, and neither does the form in which Intune asks
+ * for a SID (KB5014754), which is given where a SID would be.
+ */
+static bool is_name_without_host(const struct config_profile *profile, const char *uri)
+{
+	bool gives_sid = (profile->names & IDENTIFIER_BIT(IDENTIFIER_SID)) != 0;
+	return text_has_prefix(uri, "urn:") || (gives_sid && text_has_prefix(uri, "tag:microsoft.com,2022-09-14:sid:"));
+}
+
 static result check_uri(struct op *op, const struct config_profile *profile, const struct identifier *uri)
 {
 	struct identifier host;
 	bool has_bounds = profile->permitted_names.n > 0 || profile->permitted_networks.n > 0;
 	if (!identifier_host(op, uri, &host)) {
-		if (!has_bounds || text_has_prefix(uri->value, "urn:"))
+		if (!has_bounds || is_name_without_host(profile, uri->value))
 			return OK;
 		return FAIL(op, ERR_POLICY, "%.80s: profile %s has permitted_names or permitted_networks, and this URI has no host",
 			    uri->value, profile->name);
@@ -99,10 +109,10 @@ static result check_uri(struct op *op, const struct config_profile *profile, con
 static result check_listed(struct op *op, const struct config_profile *profile, enum identifier_kind kind,
 			   const char *value)
 {
-	bool is_san = identifier_is_san(kind);
-	if (((is_san ? profile->names : profile->subject) & IDENTIFIER_BIT(kind)) == 0)
+	bool is_attribute = identifier_is_attribute(kind);
+	if (((is_attribute ? profile->subject : profile->names) & IDENTIFIER_BIT(kind)) == 0)
 		return FAIL(op, ERR_POLICY, "%.80s: profile %s does not list %s in %s", value, profile->name,
-			    identifier_kind_name(kind), is_san ? "names:" : "subject:");
+			    identifier_kind_name(kind), is_attribute ? "subject:" : "names:");
 	return OK;
 }
 
@@ -114,6 +124,7 @@ static result check_san(struct op *op, const struct config_profile *profile, con
 	case IDENTIFIER_IP:
 		return check_address(op, profile, identifier);
 	case IDENTIFIER_EMAIL:
+	case IDENTIFIER_UPN:
 		return identifier_host(op, identifier, &domain) ? check_dns(op, profile, domain.value) : OK;
 	case IDENTIFIER_URI:
 		return check_uri(op, profile, identifier);
@@ -147,8 +158,12 @@ static result check_common_name(struct op *op, const struct config_profile *prof
 		TRY(op_explain(op, identifier_ip(op, text, &other), "common name"));
 		return op_explain(op, check_san(op, profile, &other), "common name");
 	}
-	if (identifier_email(op, text, &other).err == ERR_NONE)
+	if (identifier_upn(op, text, &other).err == ERR_NONE) {
+		/* A mailbox and an account of Windows look alike: whichever the profile gives. */
+		if ((profile->names & IDENTIFIER_BIT(IDENTIFIER_UPN)) == 0)
+			other.kind = IDENTIFIER_EMAIL;
 		return op_explain(op, check_san(op, profile, &other), "common name");
+	}
 	op_clear_failure(op);
 	char *host = arena_text(op->arena, identifier->value);
 	text_lower(host);
@@ -162,12 +177,21 @@ static result check_common_name(struct op *op, const struct config_profile *prof
 	return op_explain(op, check_dns(op, profile, host), "common name");
 }
 
+/* The list is sorted: what may be there once stands beside its double. */
+static result check_single(struct op *op, const struct identifier *identifiers, unsigned at)
+{
+	enum identifier_kind kind = identifiers[at].kind;
+	if (at > 0 && !identifier_is_san(kind) && identifiers[at - 1].kind == kind)
+		return FAIL(op, ERR_POLICY, "a certificate has one %s only", identifier_kind_name(kind));
+	return OK;
+}
+
 result name_policy_check(struct op *op, const struct config_profile *profile, const struct identifier *identifiers,
 			 unsigned n)
 {
 	unsigned n_san = identifiers_count_san(identifiers, n);
-	if (n == 0)
-		return FAIL(op, ERR_POLICY, "a certificate needs at least one name");
+	if (n == 0 || (n == 1 && identifiers[0].kind == IDENTIFIER_SID))
+		return FAIL(op, ERR_POLICY, "a certificate needs at least one name%s", n == 0 ? "" : " besides a SID");
 	if (n_san > LIMIT_ORDER_IDENTIFIERS)
 		return FAIL(op, ERR_POLICY, "%u names are more than a certificate may have (%d)", n_san,
 			    LIMIT_ORDER_IDENTIFIERS);
@@ -175,8 +199,7 @@ result name_policy_check(struct op *op, const struct config_profile *profile, co
 		TRY(check_san(op, profile, &identifiers[i]));
 	for (unsigned i = n_san; i < n; i++) {
 		TRY(check_listed(op, profile, identifiers[i].kind, identifiers[i].value));
-		if (i > n_san && identifiers[i].kind == identifiers[i - 1].kind)
-			return FAIL(op, ERR_POLICY, "a subject has one %s only", identifier_kind_name(identifiers[i].kind));
+		TRY(check_single(op, identifiers, i));
 		if (identifiers[i].kind == IDENTIFIER_CN)
 			TRY(check_common_name(op, profile, &identifiers[i]));
 	}

@@ -50,7 +50,8 @@ static result sign(struct op *op, struct token *token, const struct token_key *k
  * One key may sign several kinds of objects, and bytes of one kind that are
  * signed as another are a forgery. Each kind begins differently inside its
  * SEQUENCE: TBSCertificate with [0], TBSCertList with version 1, ResponseData
- * with [1] or [2], CertificationRequestInfo with version 0; a checkpoint is text.
+ * with [1] or [2], CertificationRequestInfo with version 0; a checkpoint is text,
+ * and the attributes of a SCEP answer are a SET.
  */
 static result expect(struct op *op, struct bytes message, struct bytes start, const char *what)
 {
@@ -110,4 +111,13 @@ result sign_request(struct op *op, struct token *token, const struct token_key *
 {
 	TRY(expect(op, request_info, BYTES_LITERAL("\x02\x01\x00"), "a request"));
 	return sign_and_assemble(op, token, key, request_info, der);
+}
+
+result sign_cert_rep(struct op *op, struct token *token, const struct token_key *ra_key, struct bytes signed_attributes,
+		     struct bytes *signature)
+{
+	struct bytes in = signed_attributes, attributes;
+	if (!der_take(&in, DER_SET, &attributes) || in.n > 0 || !der_is_next(attributes, DER_SEQUENCE))
+		return FAIL(op, ERR_BUG, "what was to be signed as a SCEP answer is something else");
+	return sign(op, token, ra_key, signed_attributes, signature);
 }

@@ -22,3 +22,9 @@ result sign_checkpoint(struct op *op, struct token *token, const struct token_ke
 /* CertificationRequest of a CA that waits for an outside root. */
 result sign_request(struct op *op, struct token *token, const struct token_key *key, struct bytes request_info,
 		    struct bytes *der);
+/*
+ * Signature of a SCEP answer by its RA's key: over the DER of SET OF Attribute, in the form that is signed (RFC 5652
+ * section 5.4). RSA with SHA-256, PKCS #1 v1.5.
+ */
+result sign_cert_rep(struct op *op, struct token *token, const struct token_key *ra_key, struct bytes signed_attributes,
+		     struct bytes *signature);

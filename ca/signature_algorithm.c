@@ -18,20 +18,30 @@ static const struct signature_algorithm algorithms[] = {
 };
 #define N_ALGORITHMS (sizeof algorithms / sizeof *algorithms)
 
+const struct signature_algorithm signature_rsa_sha1 = { BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05"), "RSA", "SHA1" };
+
 /* Parameters are absent; with RSA they may be NULL, and both have to be taken (RFC 4055 section 5). */
-const struct signature_algorithm *signature_algorithm_find(struct bytes algorithm)
+static bool is_named(const struct signature_algorithm *known, struct bytes algorithm)
 {
 	struct bytes oid;
-	if (!der_take(&algorithm, DER_OID, &oid))
-		return NULL;
-	for (size_t i = 0; i < N_ALGORITHMS; i++) {
-		const struct signature_algorithm *known = &algorithms[i];
-		if (!bytes_equal(known->oid, oid))
-			continue;
-		bool has_null = bytes_equal(algorithm, BYTES_LITERAL("\x05\x00"));
-		return algorithm.n == 0 || (has_null && text_equal(known->key, "RSA")) ? known : NULL;
-	}
+	if (!der_take(&algorithm, DER_OID, &oid) || !bytes_equal(known->oid, oid))
+		return false;
+	bool has_null = bytes_equal(algorithm, BYTES_LITERAL("\x05\x00"));
+	return algorithm.n == 0 || (has_null && text_equal(known->key, "RSA"));
+}
+
+const struct signature_algorithm *signature_algorithm_find(struct bytes algorithm)
+{
+	for (size_t i = 0; i < N_ALGORITHMS; i++)
+		if (is_named(&algorithms[i], algorithm))
+			return &algorithms[i];
 	return NULL;
+}
+
+const struct signature_algorithm *signature_algorithm_find_old(struct bytes algorithm)
+{
+	const struct signature_algorithm *found = signature_algorithm_find(algorithm);
+	return found == NULL && is_named(&signature_rsa_sha1, algorithm) ? &signature_rsa_sha1 : found;
 }
 
 const struct signature_algorithm *signature_algorithm_of(const char *key, const char *digest)

@@ -16,6 +16,9 @@ struct signature_algorithm {
 
 /* By the content of an AlgorithmIdentifier; NULL: one that does not count, or has parameters that it must not have. */
 const struct signature_algorithm *signature_algorithm_find(struct bytes algorithm);
+/* Likewise, and sha1WithRSAEncryption besides: for endpoints of SCEP that let old devices in. Nothing else takes it. */
+const struct signature_algorithm *signature_algorithm_find_old(struct bytes algorithm);
+extern const struct signature_algorithm signature_rsa_sha1;
 /* The one of such a key with this digest; NULL: there is none. */
 const struct signature_algorithm *signature_algorithm_of(const char *key, const char *digest);
 /* False also for a key of another type. Leaves nothing in OpenSSL's queue of errors. */

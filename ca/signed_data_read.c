@@ -3,18 +3,18 @@
 
 #include "base/openssl_auto.h"
 #include "base/text.h"
-#include "ca/der.h"
+#include "ca/cms.h"
 #include "ca/public_key.h"
 
-const struct bytes signed_data_oid = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");
 const struct bytes signed_data_content_type_oid = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03");
 const struct bytes signed_data_digest_oid = BYTES_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04");
 
-/* RFC 5754 section 2: parameters are absent, or NULL. */
+/* RFC 5754 section 2, RFC 3370 section 2.1: parameters are absent, or NULL. */
 static const struct digest {
 	struct bytes oid;
 	const char *name;
 } digests[] = {
+	{ BYTES_LITERAL("\x2b\x0e\x03\x02\x1a"), "SHA1" },
 	{ BYTES_LITERAL("\x60\x86\x48\x01\x65\x03\x04\x02\x01"), "SHA256" },
 	{ BYTES_LITERAL("\x60\x86\x48\x01\x65\x03\x04\x02\x02"), "SHA384" },
 	{ BYTES_LITERAL("\x60\x86\x48\x01\x65\x03\x04\x02\x03"), "SHA512" },
@@ -30,21 +30,16 @@ static result malformed(struct op *op)
 	return FAIL(op, ERR_MALFORMED, "the message is not a CMS SignedData with one signer and signed attributes");
 }
 
-/* ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT } */
-static bool open_content_info(struct bytes der, struct bytes *out)
-{
-	struct bytes info, type, content;
-	return der_take(&der, DER_SEQUENCE, &info) && der_take(&info, DER_OID, &type) && bytes_equal(type, signed_data_oid) &&
-	       der_take(&info, DER_CONTEXT_CONSTRUCTED(0), &content) && info.n == 0 && der_take(&content, DER_SEQUENCE, out) &&
-	       content.n == 0;
-}
-
-/* EncapsulatedContentInfo ::= SEQUENCE { eContentType, eContent [0] EXPLICIT OCTET STRING } */
-static bool take_encapsulated(struct bytes *in, struct signed_data *out)
+/* EncapsulatedContentInfo ::= SEQUENCE { eContentType, eContent [0] EXPLICIT OCTET STRING OPTIONAL } */
+static bool take_encapsulated(struct bytes *in, const struct signed_data_rules *rules, struct signed_data *out)
 {
 	struct bytes fields, content;
-	return der_take(in, DER_SEQUENCE, &fields) && der_take(&fields, DER_OID, &out->type) &&
-	       der_take(&fields, DER_CONTEXT_CONSTRUCTED(0), &content) && fields.n == 0 &&
+	if (!der_take(in, DER_SEQUENCE, &fields) || !der_take(&fields, DER_OID, &out->type))
+		return false;
+	out->has_content = fields.n > 0;
+	if (!out->has_content)
+		return rules->takes_no_content;
+	return der_take(&fields, DER_CONTEXT_CONSTRUCTED(0), &content) && fields.n == 0 &&
 	       der_take(&content, DER_OCTET_STRING, &out->content) && content.n == 0;
 }
 
@@ -92,39 +87,48 @@ static bool take_signer(struct bytes *in, struct signed_data *out, struct signer
 	return fields.n == 0 || (der_take(&fields, DER_CONTEXT_CONSTRUCTED(1), &unsigned_attributes) && fields.n == 0);
 }
 
-static bool split(struct bytes der, struct signed_data *out, struct signer *signer)
+/* Section 5.1 leaves it open whether digestAlgorithms says the truth, or anything: it is not used, but empty it is refused. */
+static bool split(struct bytes der, const struct signed_data_rules *rules, struct signed_data *out, struct signer *signer)
 {
 	struct bytes fields, version, algorithms, signers;
-	return open_content_info(der, &fields) && der_take(&fields, DER_INTEGER, &version) &&
-	       der_take(&fields, DER_SET, &algorithms) && take_encapsulated(&fields, out) && take_certificates(&fields, out) &&
-	       der_take(&fields, DER_SET, &signers) && fields.n == 0 && take_signer(&signers, out, signer) && signers.n == 0;
+	return cms_open(der, cms_signed_data_oid, &fields) && der_take(&fields, DER_INTEGER, &version) &&
+	       der_take(&fields, DER_SET, &algorithms) && algorithms.n > 0 && take_encapsulated(&fields, rules, out) &&
+	       take_certificates(&fields, out) && der_take(&fields, DER_SET, &signers) && fields.n == 0 &&
+	       take_signer(&signers, out, signer) && signers.n == 0;
 }
 
 static const char *digest_of(struct bytes algorithm)
 {
-	struct bytes oid;
-	if (!der_take(&algorithm, DER_OID, &oid))
-		return NULL;
 	for (size_t i = 0; i < sizeof digests / sizeof *digests; i++)
-		if (bytes_equal(digests[i].oid, oid))
-			return algorithm.n == 0 || bytes_equal(algorithm, BYTES_LITERAL("\x05\x00")) ? digests[i].name : NULL;
+		if (cms_is_algorithm(algorithm, digests[i].oid))
+			return digests[i].name;
 	return NULL;
 }
 
 /* RFC 5754 section 3.2: with RSA, most name the key's algorithm alone, and the digest is that of the message. */
 static const struct signature_algorithm *algorithm_of(struct bytes algorithm, const char *digest)
 {
-	static const struct bytes rsa = BYTES_LITERAL("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00");
-	static const struct bytes bare_rsa = BYTES_LITERAL("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01");
-	if (bytes_equal(algorithm, rsa) || bytes_equal(algorithm, bare_rsa))
-		return signature_algorithm_of("RSA", digest);
-	return signature_algorithm_find(algorithm);
+	bool is_rsa = cms_is_algorithm(algorithm, cms_rsa_oid);
+	if (text_equal(digest, "SHA1"))
+		return is_rsa || cms_is_algorithm(algorithm, signature_rsa_sha1.oid) ? &signature_rsa_sha1 : NULL;
+	return is_rsa ? signature_algorithm_of("RSA", digest) : signature_algorithm_find(algorithm);
 }
 
-/* The value of an attribute that has to be there exactly once, with exactly one value (section 11). */
-static bool find_attribute(struct bytes set, struct bytes oid, uint8_t tag, struct bytes *out)
+/* What it is signed with, and whether that counts. */
+static bool choose_algorithms(const struct signer *signer, const struct signed_data_rules *rules, struct signed_data *out)
 {
-	struct bytes list, attribute, type, values;
+	out->digest = digest_of(signer->digest_algorithm);
+	out->is_sha1 = out->digest != NULL && text_equal(out->digest, "SHA1");
+	if (out->digest == NULL || (out->is_sha1 && !rules->takes_sha1))
+		return false;
+	out->algorithm = algorithm_of(signer->signature_algorithm, out->digest);
+	return out->algorithm != NULL && (out->algorithm->digest == NULL || text_equal(out->algorithm->digest, out->digest));
+}
+
+/* Exactly once, with exactly one value (section 11). */
+bool signed_data_attribute(const struct signed_data *message, struct bytes oid, struct der_value *out)
+{
+	struct bytes set = message->attributes, list, attribute, type, values;
 	unsigned n = 0;
 	if (!der_take(&set, DER_SET, &list))
 		return false;
@@ -134,7 +138,7 @@ static bool find_attribute(struct bytes set, struct bytes oid, uint8_t tag, stru
 			return false;
 		if (!bytes_equal(type, oid))
 			continue;
-		if (!der_take(&values, tag, out) || values.n != 0)
+		if (!der_next(&values, out) || values.n != 0)
 			return false;
 		n++;
 	}
@@ -150,14 +154,13 @@ static bool is_digest_right(const char *name, struct bytes content, struct bytes
 	       bytes_equal(expected, (struct bytes){ digest, n });
 }
 
-static result check_attributes(struct op *op, const struct signed_data *message, const char *digest)
+static result check_attributes(struct op *op, const struct signed_data *message)
 {
-	struct bytes type, expected;
-	if (!der_is_strict(message->attributes) ||
-	    !find_attribute(message->attributes, signed_data_content_type_oid, DER_OID, &type) ||
-	    !find_attribute(message->attributes, signed_data_digest_oid, DER_OCTET_STRING, &expected))
+	struct der_value type, digest;
+	if (!signed_data_attribute(message, signed_data_content_type_oid, &type) || type.tag != DER_OID ||
+	    !signed_data_attribute(message, signed_data_digest_oid, &digest) || digest.tag != DER_OCTET_STRING)
 		return malformed(op);
-	if (!bytes_equal(type, message->type) || !is_digest_right(digest, message->content, expected))
+	if (!bytes_equal(type.content, message->type) || !is_digest_right(message->digest, message->content, digest.content))
 		return FAIL(op, ERR_MALFORMED, "what the message signs is not its content");
 	return OK;
 }
@@ -171,21 +174,26 @@ static struct bytes attributes_to_set(struct arena *arena, struct bytes attribut
 	return buf_as_bytes(&out);
 }
 
-result signed_data_read(struct op *op, struct bytes der, struct signed_data *out)
+result signed_data_read_by(struct op *op, struct bytes der, const struct signed_data_rules *rules, struct signed_data *out)
 {
 	struct signer signer;
 	*out = (struct signed_data){ .n_certificates = 0 };
 	if (!der_is_strict(der))
 		return FAIL(op, ERR_MALFORMED, "the message is not one value in strict DER (X.690): BER, or bytes behind its end");
-	if (!split(der, out, &signer))
+	if (!split(der, rules, out, &signer))
 		return malformed(op);
-	const char *digest = digest_of(signer.digest_algorithm);
-	out->algorithm = digest != NULL ? algorithm_of(signer.signature_algorithm, digest) : NULL;
-	if (out->algorithm == NULL || (out->algorithm->digest != NULL && !text_equal(out->algorithm->digest, digest)))
+	out->attributes = attributes_to_set(op->arena, signer.attributes);
+	if (!choose_algorithms(&signer, rules, out))
 		return FAIL(op, ERR_POLICY, "the message has to be signed with SHA-256, SHA-384 or SHA-512, the same for both, and with "
 					    "ECDSA, RSA (PKCS #1 v1.5) or Ed25519");
-	out->attributes = attributes_to_set(op->arena, signer.attributes);
-	return check_attributes(op, out, digest);
+	if (!der_is_strict(out->attributes)) /* in the order of a SET */
+		return malformed(op);
+	return check_attributes(op, out);
+}
+
+result signed_data_read(struct op *op, struct bytes der, struct signed_data *out)
+{
+	return signed_data_read_by(op, der, &(struct signed_data_rules){ .takes_sha1 = false }, out);
 }
 
 bool signed_data_is_by(struct op *op, const struct signed_data *message, struct bytes spki)
@@ -198,27 +206,7 @@ bool signed_data_is_by(struct op *op, const struct signed_data *message, struct 
 	return signature_is_right(message->algorithm, key, message->attributes, message->signature);
 }
 
-/* TBSCertificate ::= SEQUENCE { version [0], serialNumber, signature, issuer, … } */
-bool signed_data_issuer_and_serial(struct bytes certificate, struct bytes *issuer, struct bytes *serial)
-{
-	struct bytes fields, version;
-	struct der_value number, algorithm, name;
-	if (!der_take(&certificate, DER_SEQUENCE, &fields) || !der_take(&fields, DER_SEQUENCE, &fields))
-		return false;
-	if (der_is_next(fields, DER_CONTEXT_CONSTRUCTED(0)) && !der_take(&fields, DER_CONTEXT_CONSTRUCTED(0), &version))
-		return false;
-	if (!der_next(&fields, &number) || !der_next(&fields, &algorithm) || !der_next(&fields, &name))
-		return false;
-	*issuer = name.whole;
-	*serial = number.whole;
-	return name.tag == DER_SEQUENCE && number.tag == DER_INTEGER;
-}
-
 bool signed_data_names(const struct signed_data *message, struct bytes certificate)
 {
-	struct bytes issuer, serial, rest = message->issuer_and_serial;
-	struct der_value named_issuer, named_serial;
-	return signed_data_issuer_and_serial(certificate, &issuer, &serial) && der_next(&rest, &named_issuer) &&
-	       der_next(&rest, &named_serial) && rest.n == 0 && bytes_equal(named_issuer.whole, issuer) &&
-	       bytes_equal(named_serial.whole, serial);
+	return cms_names(message->issuer_and_serial, certificate);
 }

@@ -69,13 +69,15 @@ static result put_rdn(struct op *op, struct buf *out, const struct identifier *a
 		uint8_t tag;
 	} types[N_IDENTIFIER_KINDS] = {
 		[IDENTIFIER_C] = { BYTES_LITERAL("\x55\x04\x06"), DER_PRINTABLE_STRING },
+		[IDENTIFIER_ST] = { BYTES_LITERAL("\x55\x04\x08"), DER_UTF8_STRING },
+		[IDENTIFIER_L] = { BYTES_LITERAL("\x55\x04\x07"), DER_UTF8_STRING },
 		[IDENTIFIER_O] = { BYTES_LITERAL("\x55\x04\x0a"), DER_UTF8_STRING },
 		[IDENTIFIER_OU] = { BYTES_LITERAL("\x55\x04\x0b"), DER_UTF8_STRING },
 		[IDENTIFIER_SERIAL_NUMBER] = { BYTES_LITERAL("\x55\x04\x05"), DER_PRINTABLE_STRING },
 		[IDENTIFIER_CN] = { BYTES_LITERAL("\x55\x04\x03"), DER_UTF8_STRING },
 	};
 	struct identifier canonical;
-	if (identifier_is_san(attribute->kind))
+	if (!identifier_is_attribute(attribute->kind))
 		return FAIL(op, ERR_BUG, "%s is no attribute of a subject", identifier_kind_name(attribute->kind));
 	TRY(identifier_attribute(op, attribute->kind, bytes_of_text(attribute->value), &canonical));
 	if (!identifier_equal(attribute, &canonical))

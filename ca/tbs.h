@@ -16,7 +16,7 @@ struct serial {
 void serial_draw(struct serial *serial);
 char *serial_to_hex(struct arena *arena, const struct serial *serial);
 
-enum tbs_kind { TBS_ROOT, TBS_INTERMEDIATE, TBS_LEAF, TBS_OCSP_RESPONDER, TBS_CMC_SIGNER };
+enum tbs_kind { TBS_ROOT, TBS_INTERMEDIATE, TBS_LEAF, TBS_OCSP_RESPONDER, TBS_CMC_SIGNER, TBS_SCEP_RA };
 
 struct tbs_plan {
 	enum tbs_kind kind;
@@ -30,6 +30,7 @@ struct tbs_plan {
 	bool has_own_subject;
 	const struct identifier *identifiers; /* subjectAltNames, in the order in which they are written */
 	unsigned n_identifiers;
+	const char *sid;                 /* leaves: of a Windows account; NULL: none */
 	bool server_auth, client_auth, registrar;
 	int64_t not_before_s, not_after_s; /* both inclusive */
 	int path_length;                 /* CAs: pathLenConstraint, -1 none */

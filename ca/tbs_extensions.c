@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ca/der.h"
+#include "ca/other_name.h"
 
 /* Writes the extension's value; ERR_POLICY when the plan cannot have it. */
 typedef result put_value(struct op *op, struct buf *out, const struct tbs_plan *plan);
@@ -60,7 +61,7 @@ static result put_key_usage(struct op *op UNUSED, struct buf *out, const struct 
 	struct bytes bits = BYTES_LITERAL("\x07\x80"); /* digitalSignature */
 	if (plan->kind == TBS_ROOT || plan->kind == TBS_INTERMEDIATE)
 		bits = BYTES_LITERAL("\x01\x06"); /* keyCertSign, cRLSign */
-	else if (plan->kind == TBS_LEAF && plan->server_auth && is_rsa(plan->spki))
+	else if (plan->kind == TBS_SCEP_RA || (plan->kind == TBS_LEAF && plan->server_auth && is_rsa(plan->spki)))
 		bits = BYTES_LITERAL("\x05\xa0"); /* digitalSignature, keyEncipherment */
 	der_put(out, DER_BIT_STRING, bits);
 	return OK;
@@ -135,7 +136,10 @@ static result put_subject_alt_name(struct op *op, struct buf *out, const struct 
 			return FAIL(op, ERR_BUG, "%s is no subjectAltName", identifier_kind_name(name->kind));
 		if (name->kind == IDENTIFIER_IP)
 			value = (struct bytes){ octets, identifier_ip_octets(name, octets) };
-		der_put(out, tags[name->kind], value);
+		if (name->kind == IDENTIFIER_UPN)
+			other_name_put(out, &other_name_upn, value);
+		else
+			der_put(out, tags[name->kind], value);
 	}
 	der_close(out, sequence);
 	return OK;
@@ -151,6 +155,20 @@ static bool has_alt_names(const struct tbs_plan *plan)
 static bool is_subject_empty(const struct tbs_plan *plan)
 {
 	return plan->n_subject == 0;
+}
+
+/* KB5014754: where domain controllers look for the account. */
+static result put_sid(struct op *op, struct buf *out, const struct tbs_plan *plan)
+{
+	struct identifier canonical;
+	TRY(identifier_sid(op, bytes_of_text(plan->sid), &canonical));
+	sid_extension_put(out, bytes_of_text(plan->sid));
+	return OK;
+}
+
+static bool has_sid(const struct tbs_plan *plan)
+{
+	return plan->sid != NULL;
 }
 
 static void put_access_description(struct buf *out, struct bytes method, const char *url)
@@ -215,20 +233,27 @@ static result put_ocsp_nocheck(struct op *op UNUSED, struct buf *out, const stru
 	{ BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x01\x01"), never, has_access, put_authority_information_access }
 #define CRL_DISTRIBUTION_POINTS { BYTES_LITERAL("\x55\x1d\x1f"), never, has_crl, put_crl_distribution_points }
 #define OCSP_NOCHECK { BYTES_LITERAL("\x2b\x06\x01\x05\x05\x07\x30\x01\x05"), never, always, put_ocsp_nocheck }
+#define SID { BYTES_LITERAL(SID_EXTENSION_OID), never, has_sid, put_sid }
 #define END { BYTES_NONE, NULL, NULL, NULL }
 
-static const struct extension extensions[][9] = {
+static const struct extension extensions[][10] = {
 	[TBS_ROOT] = { KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER, END },
 	[TBS_INTERMEDIATE] = { KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER,
 			       AUTHORITY_INFORMATION_ACCESS, CRL_DISTRIBUTION_POINTS, END },
 	[TBS_LEAF] = { KEY_USAGE, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER,
 		       AUTHORITY_KEY_IDENTIFIER, AUTHORITY_INFORMATION_ACCESS, SUBJECT_ALT_NAME,
-		       CRL_DISTRIBUTION_POINTS, END },
+		       CRL_DISTRIBUTION_POINTS, SID, END },
 	/* Neither AIA nor CDP: with nocheck nobody is to ask about it, and its life is short (O5). */
 	[TBS_OCSP_RESPONDER] = { KEY_USAGE, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER,
 				 AUTHORITY_KEY_IDENTIFIER, OCSP_NOCHECK, END },
 	[TBS_CMC_SIGNER] = { KEY_USAGE, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER,
 			     AUTHORITY_KEY_IDENTIFIER, AUTHORITY_INFORMATION_ACCESS, CRL_DISTRIBUTION_POINTS, END },
+	/*
+	 * Without purposes: clients choose an RA's certificate by keyUsage (RFC 8894 section 4.2), and those that
+	 * verify answers as S/MIME would refuse one that has purposes and not that of mail.
+	 */
+	[TBS_SCEP_RA] = { KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER,
+			  AUTHORITY_INFORMATION_ACCESS, CRL_DISTRIBUTION_POINTS, END },
 };
 
 static result put_extension(struct op *op, struct buf *out, const struct extension *extension, const struct tbs_plan *plan)

@@ -34,6 +34,7 @@ $(cat refusal.out refusal.err)"
 # Help and usage.
 commands=(init serve doctor "ca list" "ca show" "cert list" "cert show" "cert issue" "cert revoke" "crl publish"
 	"est user add" "est user list" "est user disable" "est user enable" "est user password" "est token create" "est token list"
+	"scep challenge create" "scep challenge list" "scep user add" "scep user list" "scep user disable" "scep user enable" "scep user password"
 	"request list" "request show" "request approve" "request reject" "audit verify" "audit prove" "audit key" "audit export" "audit checkpoint")
 for command in "" ca cert crl est "est user" "est token" request audit "${commands[@]}"; do
 	# shellcheck disable=SC2086 # two words are two arguments

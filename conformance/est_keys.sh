@@ -52,7 +52,7 @@ assert message.get_content_type() == "multipart/mixed" and len(parts) == 2 and n
 with open(name + ".types", "w") as types:
     for n, part in enumerate(parts, 1):
         text = part.get_payload().strip()
-        assert not part.defects and "\n" not in text and part.keys() == ["Content-Type"], (part.defects, part.keys())
+        assert not part.defects and "\n" not in text and part.keys() == ["Content-Type", "Content-Transfer-Encoding"], (part.defects, part.keys())
         open(f"{name}.part{n}", "wb").write(base64.b64decode(text, validate=True))
         print(part.get_content_type(), part["Content-Type"].params.get("smime-type", "-"), file=types)
 END

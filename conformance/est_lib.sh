@@ -40,7 +40,7 @@ same_certificate() {
 }
 
 CA_EXTENSIONS='basicConstraints=critical,CA:TRUE
-keyUsage=critical,keyCertSign
+keyUsage=critical,keyCertSign,cRLSign
 subjectKeyIdentifier=hash
 authorityKeyIdentifier=keyid'
 DEVICE_EXTENSIONS='keyUsage=critical,digitalSignature
@@ -50,7 +50,7 @@ authorityKeyIdentifier=keyid'
 # authority FILE SUBJECT: a root of somebody else, FILE.pem and FILE.key.
 authority() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -subj "$2" -days 3650 \
-		-addext keyUsage=critical,keyCertSign -out "$1.pem" 2>/dev/null
+		-addext keyUsage=critical,keyCertSign,cRLSign -out "$1.pem" 2>/dev/null
 }
 
 # signed_by CA FILE EXTENSIONS [FIRST LAST]: FILE.csr becomes FILE.pem. IDevIDs have no end (802.1AR section 8.7).
@@ -61,4 +61,16 @@ signed_by() {
 	printf '%s\n' "$3" >signed.ext
 	openssl ca -batch -notext -config signed.cnf -extfile signed.ext -md sha256 -preserveDN -cert "$1.pem" -keyfile "$1.key" \
 		-in "$2.csr" -out "$2.pem" -startdate "${4:-20200101000000Z}" -enddate "${5:-99991231235959Z}" 2>signed.log || cat signed.log
+}
+
+# crl_of CA OUT FIRST LAST [FILE…]: OUT.crl, PEM, between these times, with the serials of FILE.pem on it.
+crl_of() {
+	local ca=$1 out=$2 first=$3 last=$4 file
+	shift 4
+	: >crl.index
+	printf '%s\n' '[ca]' 'default_ca = d' '[d]' 'database = crl.index' 'default_md = sha256' >crl.cnf
+	for file; do
+		openssl ca -config crl.cnf -cert "$ca.pem" -keyfile "$ca.key" -revoke "$file.pem" 2>>crl.log || return 1
+	done
+	openssl ca -gencrl -config crl.cnf -cert "$ca.pem" -keyfile "$ca.key" -crl_lastupdate "$first" -crl_nextupdate "$last" -out "$out.crl" 2>>crl.log
 }

@@ -6,12 +6,18 @@
 init_ca || { not_ok "a CA is made" "$(cat "$T/init.log")"; done_testing; exit 1; }
 cd "$T" || exit 1
 export CHANCERY_DIR=$CA
-sed -i 's/^  profiles: \[operator\]$/  profiles: [operator, anything, bounded, addresses]/; /^# ACME directories/i\
+sed -i 's/^  profiles: \[operator\]$/  profiles: [operator, anything, accounts, bounded, addresses]/; /^# ACME directories/i\
   - name: anything\
     ca: issuing\
     usages: [client_auth]\
     names: [dns, ip, email, uri]\
     subject: [common_name, serial_number, organization, organizational_unit, country]\
+  - name: accounts\
+    ca: issuing\
+    usages: [client_auth]\
+    names: [uri, upn, sid]\
+    subject: [common_name, locality, state, country]\
+    permitted_names: [t.test]\
   - name: bounded\
     ca: issuing\
     usages: [client_auth]\
@@ -26,18 +32,23 @@ sed -i 's/^  profiles: \[operator\]$/  profiles: [operator, anything, bounded, a
 start_dns
 start_server || { not_ok "the server starts" "$(tail -n 40 "$T/server.log")"; done_testing; exit 1; }
 
-# csr FILE SUBJECT [SAN]
+# csr FILE SUBJECT [SAN [EXTENSION]]
 csr() {
 	openssl req -new -utf8 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -subj "$2" \
-		${3:+-addext "subjectAltName=$3"} -out "$1.csr" 2>/dev/null
+		${3:+-addext "subjectAltName=$3"} ${4:+-addext "$4"} -out "$1.csr" 2>/dev/null
+}
+# sid_extension SID, as openssl's -addext wants it
+sid_extension() {
+	printf '1.3.6.1.4.1.311.25.2=DER:30%02xa0%02x060a2b060104018237190201a0%02x04%02x%s' $((${#1} + 18)) $((${#1} + 16)) $((${#1} + 2)) ${#1} \
+		"$(printf %s "$1" | od -An -tx1 | tr -d ' \n')"
 }
 # issue FILE PROFILE
 issue() {
 	"$CHANCERY" cert issue --csr "$1.csr" --profile "$2" >"$1.pem" 2>"$1.err"
 }
-# refuses NAME PATTERN PROFILE SUBJECT [SAN]
+# refuses NAME PATTERN PROFILE SUBJECT [SAN [EXTENSION]]
 refuses() {
-	csr odd "$4" "${5:-}"
+	csr odd "$4" "${5:-}" "${6:-}"
 	if ! issue odd "$3" && [ ! -s odd.pem ] && [ "$(wc -l <odd.err)" -eq 1 ] && grep -Eq -- "$2" odd.err; then
 		ok "$1"
 	else
@@ -99,10 +110,52 @@ check_says "not by its organization" '^\[\]$' "$CHANCERY" cert list --json --nam
 check_says "the log has the names by their kinds" 'cn:dev-17.*' sh -c \
 	'"$0" audit export --format jsonl | grep "dns:dev-17.t.test" | grep "ip:10.0.0.17" | grep "serialNumber:A1234" | grep cn:dev-17' "$CHANCERY"
 
+# An account of Windows: UPN and SID, places in the subject, and a SID as Intune asks for it.
+account_sid=S-1-5-21-1004336348-1177238915-682003330-1104
+upn_type=1.3.6.1.4.1.311.20.2.3
+# A name with a comma in it can only come from a file.
+write_names() { # FILE EXTENSION NAME…
+	printf '%s\n' '[req]' 'distinguished_name = dn' 'req_extensions = extensions' '[dn]' '[extensions]' 'subjectAltName = @san' \
+		"$2" '[san]' "${@:3}" >"$1"
+}
+tag_uri="tag:microsoft.com,2022-09-14:sid:$account_sid"
+write_names account.cnf "$(sid_extension "$account_sid")" "otherName = $upn_type;FORMAT:UTF8,UTF8:Jürgen@T.Test" "URI = \"$tag_uri\""
+OPENSSL_CONF=account.cnf csr account "/CN=Alice@T.Test/L=Frankfurt/ST=Hessen/C=DE"
+check "an account gets its certificate" issue account accounts
+openssl x509 -in account.pem -out account_leaf.pem
+check_says "OpenSSL reads its places in their order" '^subject=C=DE,ST=Hessen,L=Frankfurt,CN=Alice@T.Test$' \
+	openssl x509 -in account_leaf.pem -noout -subject -nameopt utf8,sep_comma_plus
+check_says "OpenSSL sees an otherName" 'othername:' openssl x509 -in account_leaf.pem -noout -ext subjectAltName
+check "OpenSSL verifies it for its mapping" openssl verify -CAfile "$TLSCA" -untrusted issuing.pem -purpose sslclient account_leaf.pem
+check_says "python-cryptography reads UPN and SID back" "^Jürgen@t.test $account_sid False $tag_uri\$" \
+	python3 - account_leaf.pem <<-'END'
+	import sys
+	from cryptography import x509
+	def value(der, head):  # behind a header of fixed octets and a short length
+	    assert der.startswith(head) and der[len(head)] == len(der) - len(head) - 1, der.hex()
+	    return der[len(head) + 1:]
+	crt = x509.load_pem_x509_certificate(open(sys.argv[1], "rb").read())
+	san = crt.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+	(upn,) = san.get_values_for_type(x509.OtherName)
+	assert upn.type_id.dotted_string == "1.3.6.1.4.1.311.20.2.3"
+	extension = crt.extensions.get_extension_for_oid(x509.ObjectIdentifier("1.3.6.1.4.1.311.25.2"))
+	name = value(value(extension.value.value, b"\x30"), b"\xa0")
+	sid = value(value(name[12:], b"\xa0"), b"\x04")
+	assert name[:12].hex() == "060a2b060104018237190201"
+	print(value(upn.value, b"\x0c").decode(), sid.decode(), extension.critical, san.get_values_for_type(x509.UniformResourceIdentifier)[0])
+END
+check_says "GnuTLS reads the UPN" 'User Principal Name: Jürgen@t.test' certtool -i --infile account_leaf.pem
+for name in "$account_sid" Jürgen@t.test; do
+	check_says "cert list --name $name finds it" "Alice@T.Test" "$CHANCERY" cert list --name "$name"
+done
+check_says "not by its place" '^\[\]$' "$CHANCERY" cert list --json --name Frankfurt
+check_says "the log has the account" "sid:$account_sid" sh -c '"$0" audit export --format jsonl | grep upn:Jürgen@t.test' "$CHANCERY"
+
 # What is not listed or is out of bounds.
 rows=$(count_certificates)
 refuses "an attribute that the profile does not list" "subject has organization, which the profile" bounded "/CN=d/O=x"
-refuses "an attribute that no subject of ours has" "subject has L, which" anything "/CN=d/L=Berlin"
+refuses "a place that the profile does not list" "subject has locality, which" anything "/CN=d/L=Berlin"
+refuses "an attribute that no subject of ours has" "subject has street, which" anything "/CN=d/street=Main"
 refuses "an e-mail address in the subject (C9)" "subject has emailAddress, which" anything "/CN=d/emailAddress=a@t.test"
 refuses "two common names" "two common names" anything "/CN=d/CN=e"
 refuses "an address out of the networks" "permitted_networks" bounded /CN=d IP:192.0.2.1
@@ -114,7 +167,15 @@ refuses "a host as common name, out of the bounds (N4)" "permitted_names" bounde
 refuses "a mailbox as common name" "permitted_names" bounded /CN=a@evil.test
 refuses "a DNS name where only addresses are listed" "names: of the profile" addresses / DNS:a.t.test
 refuses "the loopback address" "loopback" anything / IP:127.0.0.1
-refuses "an otherName, always (V49)" "otherName" anything /CN=d "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:admin@t.test"
+refuses "a UPN that the profile does not list (V49)" "otherName \(a UPN\)" anything /CN=d "otherName:$upn_type;UTF8:admin@t.test"
+refuses "any other otherName, always (V49)" "otherName;" accounts /CN=d "otherName:1.3.6.1.5.2.2;UTF8:admin@t.test"
+refuses "a UPN out of the bounds" "permitted_names" accounts /CN=d "otherName:$upn_type;UTF8:admin@evil.test"
+refuses "a UPN of everybody" "no account is called so" accounts /CN=d "otherName:$upn_type;UTF8:*@t.test"
+refuses "a SID that the profile does not list (V45)" "asks for a SID" anything /CN=d "" "$(sid_extension "$account_sid")"
+refuses "what is no SID" "no SID" accounts /CN=d "" "$(sid_extension S-1-5-21-0500)"
+refuses "a SID alone" "besides a SID" accounts / "" "$(sid_extension "$account_sid")"
+write_names tag.cnf "" "URI = \"$tag_uri\""
+OPENSSL_CONF=tag.cnf refuses "Intune's SID within bounds, without sid in names:" "permitted_names" bounded /CN=d
 refuses "a registered ID" "registered ID" anything /CN=d RID:1.2.3.4
 refuses "nothing at all" "at least one name" anything /
 refuses "the name of the issuing CA (C2)" "that of CA issuing itself" anything "/O=Test Corp/CN=Test Corp Issuing CA"

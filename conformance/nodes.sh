@@ -132,9 +132,10 @@ check "lego gets another certificate" lego_as run
 
 # The proxy of the documentation, for machines of their own and with TLS that goes through; here its nodes are 2 and 3.
 stop_proxy
-own_ports=(-e "s/bind :8443/bind 127.0.0.1:$HTTPS/; s/bind :8080/bind 127.0.0.1:$HTTP/")
+own_ports=(-e "s/bind :8443/bind 127.0.0.1:$HTTPS/; s/bind :8444/bind 127.0.0.1:$MUTUAL/; s/bind :8080/bind 127.0.0.1:$HTTP/")
 for n in 2 3; do
 	own_ports+=(-e "s/node$((n - 1)).example.internal:8443 check port 8080/127.0.0.1:$(node_https "$n") check port $(node_http "$n")/"
+		-e "s/node$((n - 1)).example.internal:8444 check port 8080/127.0.0.1:$(node_mutual "$n") check port $(node_http "$n")/"
 		-e "s/node$((n - 1)).example.internal:8080/127.0.0.1:$(node_http "$n")/")
 done
 sed "${own_ports[@]}" "$CHANCERY_TOP/docs/haproxy.cfg" >documented.cfg
@@ -144,6 +145,22 @@ check "docs/haproxy.cfg works" test $? -eq 0
 export REQUESTS_CA_BUNDLE=$TLSCA
 check "certbot gets another certificate through it" certbot_for b.t.test
 check "it passes CRLs on" crl_number issuing
+
+# EST through it: a token of one node, spent at whichever comes next; renewal by the certificate, which TLS brings along.
+est() { # REQUEST OPERATION CURL-OPTION…: its certificate in REQUEST.pem
+	local request=$1 operation=$2
+	shift 2
+	openssl base64 -in "$request.der" | curl -fsS --cacert "$TLSCA" -H 'Content-Type: application/pkcs10' --data-binary @- "$@" \
+		"https://localhost:$MUTUAL/.well-known/est/$operation" | base64 -d | openssl pkcs7 -inform DER -print_certs -out "$request.pem"
+}
+for request in unit unit2 unit3; do
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $request.key -subj /CN=unit -outform DER -out $request.der 2>/dev/null
+done
+token=$("$CHANCERY" est token create --dir node2 --name cn:unit | tail -n 1)
+check "a device enrols through it (E14)" est unit simpleenroll -H "Authorization: Bearer $token"
+check "and renews itself" est unit2 simplereenroll --cert unit.pem --key unit.key
+check "at every node" est unit3 simplereenroll --cert unit2.pem --key unit2.key
+check "with certificates that verify" openssl verify -CAfile "$TLSCA" -untrusted issuing.pem unit.pem unit2.pem unit3.pem
 
 check "an operator issues on node 2" issue_cert operator operator.t.test
 check "and revokes it on node 3" "$CHANCERY" cert revoke --dir node3 --reason superseded "$(serial_of operator.pem)"

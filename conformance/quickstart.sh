@@ -25,6 +25,8 @@ check "and the same certificate" test "$first" = "$(serial_of "$T/demo/certbot/e
 # shellcheck disable=SC1091
 . "$T/demo/ports"
 check "it answers" curl -fs "http://127.0.0.1:$HTTP/readyz"
+check "EST is on at the default label" curl -fs --cacert "$T/demo/roots.pem" -o /dev/null "https://localhost:$HTTPS/.well-known/est/cacerts" \
+	"https://localhost:$MUTUAL/.well-known/est/csrattrs"
 kill -INT -- "-$second"
 wait "$second"
 check "Ctrl-C ends it well" test $? -eq 0

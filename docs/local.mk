@@ -1,7 +1,7 @@
 # What is installed beside the program, and what only the distribution has.
 dist_man_MANS += docs/chancery.1
 dist_doc_DATA += docs/chancery.service docs/configuration.md docs/est.md docs/operators.md \
-	docs/haproxy.cfg docs/postgresql.md docs/postgresql-grants.sql docs/postgresql-once.sql
+	docs/haproxy.cfg docs/postgresql.md docs/postgresql-grants.sql docs/postgresql-once.sql docs/scep.md docs/scep-intune.md
 EXTRA_DIST += \
 	docs/architecture.md \
 	docs/benchmarks.md \
@@ -18,4 +18,5 @@ EXTRA_DIST += \
 	docs/decisions/0009-changed-profiles.md \
 	docs/decisions/0010-recovery-journal.md \
 	docs/decisions/0011-failover.md \
+	docs/decisions/0013-scep.md \
 	docs/decisions/0012-cmc-answers.md

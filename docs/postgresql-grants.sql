@@ -30,6 +30,11 @@ GRANT INSERT, UPDATE (status, csr, decided_by, reason, serial, changed_s), DELET
 GRANT INSERT, UPDATE (verifier, digest_ha1, is_enabled, failures, locked_until_s) ON enrollment_user TO chancery;
 GRANT INSERT, UPDATE (used_s, used_for), DELETE ON enrollment_token TO chancery;
 
+-- SCEP
+GRANT INSERT, UPDATE (maker, maker_until_s, key_label, serial) ON scep_ra TO chancery;
+GRANT INSERT, DELETE ON scep_transaction TO chancery;
+GRANT INSERT, UPDATE (attempts, due_s), DELETE ON intune_notice TO chancery;
+
 -- Nodes, small facts
 GRANT INSERT, UPDATE (epoch, seen_s) ON node TO chancery;
 GRANT INSERT, UPDATE (value) ON meta TO chancery;

@@ -6,6 +6,7 @@
 #include "protocols/crl/crl.h"
 #include "protocols/est/est.h"
 #include "protocols/ocsp/ocsp.h"
+#include "protocols/scep/scep.h"
 
 static void open_acme(const struct protocol_host *host, struct routes *routes, void **state)
 {
@@ -46,6 +47,31 @@ static void close_est(void *state)
 	est_free(&est);
 }
 
+static void open_scep(const struct protocol_host *host, struct routes *routes, void **state)
+{
+	struct scep *scep = scep_new(host->authority, host->wait);
+	const struct steward_task ras = { "scep-ra", 60, 60, scep_refresh, scep };
+	const struct steward_task notices = { "intune", 5, 5, scep_sweep, scep };
+	const struct steward_task clean_up = { "scep-clean-up", 60, 600, scep_clean_up, scep };
+	scep_prepare(scep);
+	scep_routes_add(scep, routes);
+	steward_add(host->steward, &ras);
+	steward_add(host->steward, &notices);
+	steward_add(host->steward, &clean_up);
+	*state = scep;
+}
+
+static void stop_scep(void *state)
+{
+	scep_stop(state);
+}
+
+static void close_scep(void *state)
+{
+	struct scep *scep = state;
+	scep_free(&scep);
+}
+
 static void open_ocsp(const struct protocol_host *host, struct routes *routes, void **state)
 {
 	(void)state;
@@ -67,6 +93,7 @@ static void open_api(const struct protocol_host *host, struct routes *routes, vo
 const struct protocol protocol_list[] = {
 	{ "acme", NULL, open_acme, stop_acme, close_acme },
 	{ "est", est_check, open_est, NULL, close_est },
+	{ "scep", scep_check, open_scep, stop_scep, close_scep },
 	{ "ocsp", NULL, open_ocsp, NULL, NULL },
 	{ "crl", NULL, open_crl, NULL, NULL },
 	{ "api", NULL, open_api, NULL, NULL },

@@ -13,7 +13,8 @@
 struct protocol_host {
 	struct authority *authority;
 	struct steward *steward;
-	struct lane *batch; /* for work that no request waits for */
+	struct lane *wait;  /* for work that waits for services outside */
+	struct lane *batch; /* for other work that no request waits for */
 };
 
 struct protocol {

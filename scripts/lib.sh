@@ -8,7 +8,8 @@ DEMO_PACKAGES="certbot dnsmasq-base openssl curl ca-certificates"
 TEST_PACKAGES="libcmocka-dev certbot lego uacme dehydrated acme-tiny dnsmasq-base openssl curl
 	ca-certificates gnutls-bin libnss3-tools opensc python3 python3-cryptography sqlite3 jq perl
 	shellcheck iproute2 procps util-linux bsdextrautils man-db groff-base xz-utils postgresql haproxy
-	nginx-light strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins"
+	nginx-light strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins certmonger
+	scep dbus-daemon golang-go"
 BENCH_PACKAGES="nginx-light golang-go golang-golang-x-crypto-dev pebble dnsmasq-base openssl curl jq procps"
 
 say() { printf '%s\n' "$*"; }

@@ -19,6 +19,7 @@ static const struct subcommand commands[] = {
 	{ "cert", command_cert, "certificates: list, show, issue, revoke" },
 	{ "crl", command_crl, "CRLs: publish" },
 	{ "est", command_est, "users and one-time tokens of EST" },
+	{ "scep", command_scep, "one-time challenges of SCEP, and who may have them" },
 	{ "request", command_request, "requests that wait for approval" },
 	{ "audit", command_audit, "the log: verify, prove, key, export, checkpoint" },
 	{ "backup", command_backup, "a copy of the store, while the server runs" },

@@ -56,13 +56,20 @@ HANDLER(certificate_revoke)
 HANDLER(crl_publish)
 HANDLER(audit_checkpoint)
 HANDLER(audit_prove)
-HANDLER(user_add)
-HANDLER(user_list)
-HANDLER(user_password)
-HANDLER(user_enable)
-HANDLER(user_disable)
+HANDLER(est_user_add)
+HANDLER(est_user_list)
+HANDLER(est_user_password)
+HANDLER(est_user_enable)
+HANDLER(est_user_disable)
 HANDLER(token_create)
 HANDLER(token_list)
+HANDLER(scep_user_add)
+HANDLER(scep_user_list)
+HANDLER(scep_user_password)
+HANDLER(scep_user_enable)
+HANDLER(scep_user_disable)
+HANDLER(challenge_create)
+HANDLER(challenge_list)
 HANDLER(request_list)
 HANDLER(request_show)
 HANDLER(request_approve)
@@ -85,13 +92,20 @@ static const struct api_row {
 	{ HTTP_POST, "/api/v1/certificates/{serial}/revoke", true, LANE_SIGN, serve_certificate_revoke },
 	{ HTTP_POST, "/api/v1/audit/checkpoint", true, LANE_SIGN, serve_audit_checkpoint },
 	{ HTTP_POST, "/api/v1/audit/proof/{serial}", true, LANE_SIGN, serve_audit_prove },
-	{ HTTP_GET, "/api/v1/est/users", false, LANE_READ, serve_user_list },
-	{ HTTP_POST, "/api/v1/est/users/add", true, LANE_SIGN, serve_user_add },
-	{ HTTP_POST, "/api/v1/est/users/{name}/password", true, LANE_SIGN, serve_user_password },
-	{ HTTP_POST, "/api/v1/est/users/{name}/enable", true, LANE_SIGN, serve_user_enable },
-	{ HTTP_POST, "/api/v1/est/users/{name}/disable", true, LANE_SIGN, serve_user_disable },
+	{ HTTP_GET, "/api/v1/est/users", false, LANE_READ, serve_est_user_list },
+	{ HTTP_POST, "/api/v1/est/users/add", true, LANE_SIGN, serve_est_user_add },
+	{ HTTP_POST, "/api/v1/est/users/{name}/password", true, LANE_SIGN, serve_est_user_password },
+	{ HTTP_POST, "/api/v1/est/users/{name}/enable", true, LANE_SIGN, serve_est_user_enable },
+	{ HTTP_POST, "/api/v1/est/users/{name}/disable", true, LANE_SIGN, serve_est_user_disable },
 	{ HTTP_GET, "/api/v1/est/tokens", false, LANE_READ, serve_token_list },
 	{ HTTP_POST, "/api/v1/est/tokens/create", true, LANE_SIGN, serve_token_create },
+	{ HTTP_GET, "/api/v1/scep/users", false, LANE_READ, serve_scep_user_list },
+	{ HTTP_POST, "/api/v1/scep/users/add", true, LANE_SIGN, serve_scep_user_add },
+	{ HTTP_POST, "/api/v1/scep/users/{name}/password", true, LANE_SIGN, serve_scep_user_password },
+	{ HTTP_POST, "/api/v1/scep/users/{name}/enable", true, LANE_SIGN, serve_scep_user_enable },
+	{ HTTP_POST, "/api/v1/scep/users/{name}/disable", true, LANE_SIGN, serve_scep_user_disable },
+	{ HTTP_GET, "/api/v1/scep/challenges", false, LANE_READ, serve_challenge_list },
+	{ HTTP_POST, "/api/v1/scep/challenges/create", true, LANE_SIGN, serve_challenge_create },
 	{ HTTP_GET, "/api/v1/requests", false, LANE_READ, serve_request_list },
 	{ HTTP_GET, "/api/v1/requests/{id}", false, LANE_READ, serve_request_show },
 	{ HTTP_POST, "/api/v1/requests/{id}/approve", true, LANE_SIGN, serve_request_approve },

@@ -1,5 +1,5 @@
 /*
- * Users of EST: made, listed, given a new password, switched off and on. A
+ * Users of EST and of SCEP: made, listed, given a new password, switched off and on. A
  * password that is made here is in the answer once, and nowhere else: the store
  * has its verifier, the log that there is one.
  */
@@ -14,9 +14,9 @@
 #include "base/text.h"
 #include "ca/login.h"
 #include "ca/name_pattern.h"
+#include "protocols/shared/one_time.h"
 #include "store/credentials.h"
 
-#define EST_DOOR "est"
 #define PASSWORD_LEAST 8 /* of those that an operator chooses; online guessing ends after ten tries */
 
 result api_find_label(struct op *op, const struct config *config, const char *asked, unsigned ways,
@@ -31,25 +31,15 @@ result api_find_label(struct op *op, const struct config *config, const char *as
 	return OK;
 }
 
-result api_read_names(struct op *op, const json_t *body, bool are_exact, struct config_texts *out)
+static result find_for_user(struct op *op, const struct config *config, const char *asked, const char **out)
 {
-	const json_t *names;
-	TRY(json_maybe_array(op, body, "names", &names));
-	size_t n = json_array_size(names);
-	if (n > LIMIT_ORDER_IDENTIFIERS)
-		return FAIL(op, ERR_LIMIT, "at most %d names", LIMIT_ORDER_IDENTIFIERS);
-	*out = (struct config_texts){ arena_alloc_array(op->arena, n + 1, sizeof *out->items), 0 };
-	for (size_t i = 0; i < n; i++) {
-		const char *text = json_string_value(json_array_get(names, i));
-		if (text == NULL)
-			return FAIL(op, ERR_MALFORMED, "\"names\" is a list of texts");
-		TRY(name_pattern_make(op, text, &out->items[i]));
-		if (are_exact && strchr(out->items[i], '*') != NULL)
-			return FAIL(op, ERR_POLICY, "%s: a one-time token is for names as they are, without *", text);
-		out->n++;
-	}
+	const struct config_est *est;
+	TRY(api_find_label(op, config, asked, EST_USER | EST_CERTIFICATE_AND_USER, &est));
+	*out = est->label;
 	return OK;
 }
+
+const struct api_door api_door_est = { .name = "est", .endpoint = "label", .has_digest = true, .find_for_user = find_for_user };
 
 /* The given one, or a new one: then *drawn has it for the answer. */
 static result choose_password(struct op *op, const json_t *body, char drawn[PASSWORD_SIZE], struct bytes *out)
@@ -68,32 +58,32 @@ static result choose_password(struct op *op, const json_t *body, char drawn[PASS
 	return OK;
 }
 
-static struct bytes make_ha1(struct op *op, const char *name, const char *label, struct bytes password)
+static struct bytes make_ha1(struct op *op, const struct user *user, struct bytes password)
 {
 	uint8_t *ha1 = arena_alloc(op->arena, SHA256_SIZE);
-	login_digest_ha1(name, login_realm(op->arena, EST_DOOR, label), password, ha1);
+	login_digest_ha1(user->name, login_realm(op->arena, user->door, user->endpoint), password, ha1);
 	return (struct bytes){ ha1, SHA256_SIZE };
 }
 
-static result write_user(struct op *op, const struct user *user, struct json_writer *w)
+static void write_user(struct op *op, const struct api_door *door, const struct user *user, struct json_writer *w)
 {
 	json_write_text(w, "name", user->name);
-	json_write_text(w, "label", user->endpoint);
+	json_write_text(w, door->endpoint, user->endpoint);
 	json_write_raw(w, "names", bytes_of_text(user->names));
 	json_write_bool(w, "registrar", user->is_registrar);
 	json_write_bool(w, "enabled", user->is_enabled);
 	json_write_text(w, "created", clock_rfc3339(op->arena, user->created_s));
 	if (user->locked_until_s > clock_now_s())
 		json_write_text(w, "locked_until", clock_rfc3339(op->arena, user->locked_until_s));
-	return OK;
 }
 
-static result reply_user(struct op *op, const struct user *user, const char *drawn, struct reply *reply)
+static result reply_user(struct op *op, const struct api_door *door, const struct user *user, const char *drawn,
+			 struct reply *reply)
 {
 	struct json_writer w;
 	json_write_init(&w, op->arena);
 	json_write_object(&w, NULL);
-	TRY(write_user(op, user, &w));
+	write_user(op, door, user, &w);
 	if (drawn != NULL && drawn[0] != '\0')
 		json_write_text(&w, "password", drawn);
 	json_write_object_end(&w);
@@ -109,7 +99,7 @@ struct change {
 static void describe(struct change *change, enum audit_type type, const char *outcome)
 {
 	change->event = (struct audit_event){ .type = type,
-					      .door = EST_DOOR,
+					      .door = change->user.door,
 					      .outcome = outcome,
 					      .facts = { { "label", change->user.endpoint != NULL ? change->user.endpoint : "*" },
 							 { "user", change->user.name } } };
@@ -122,27 +112,29 @@ static result insert(struct op *op, struct ledger_tx *tx, void *arg)
 	return ledger_audit(op, tx, &change->event, NULL);
 }
 
-/* "label" NULL: of all labels; a Digest is bound to one by its realm. */
-static result read_user(struct op *op, const struct config *config, const json_t *body, bool *has_digest, struct user *out)
+/* Without an endpoint: of all of them; a Digest is bound to one by its realm. */
+static result read_user(struct op *op, const struct api_door *door, const struct config *config, const json_t *body,
+			bool *has_digest, struct user *out)
 {
-	const char *name, *label;
-	const struct config_est *est;
+	const char *name, *endpoint;
 	struct config_texts names;
 	bool is_registrar;
 	TRY(json_need_text(op, body, "name", &name));
-	TRY(json_maybe_text(op, body, "label", &label));
+	TRY(json_maybe_text(op, body, door->endpoint, &endpoint));
 	TRY(json_maybe_bool(op, body, "registrar", false, &is_registrar));
 	TRY(json_maybe_bool(op, body, "digest", false, has_digest));
-	TRY(api_read_names(op, body, false, &names));
+	TRY(one_time_read_names(op, body, false, &names));
 	if (!login_is_user_name(name))
 		return FAIL(op, ERR_POLICY, "a user's name has 1 to %d of A-Z a-z 0-9 . _ - @, and is not \"token\"", LIMIT_USER_NAME);
-	if (label != NULL || *has_digest) {
-		TRY(api_find_label(op, config, label, EST_USER | EST_CERTIFICATE_AND_USER, &est));
-		label = est->label;
-	}
+	if (is_registrar && names.n > 0)
+		return FAIL(op, ERR_POLICY, "a registrar may ask for whatever the profile gives: leave out its names, or the registrar");
+	if (*has_digest && !door->has_digest)
+		return FAIL(op, ERR_POLICY, "there is no Digest for users of %s", door->name);
+	if (endpoint != NULL || *has_digest)
+		TRY(door->find_for_user(op, config, endpoint, &endpoint));
 	*out = (struct user){ .name = arena_text(op->arena, name),
-			      .door = EST_DOOR,
-			      .endpoint = arena_text(op->arena, label),
+			      .door = door->name,
+			      .endpoint = arena_text(op->arena, endpoint),
 			      .names = name_patterns_to_json(op->arena, &names),
 			      .is_registrar = is_registrar,
 			      .is_enabled = true,
@@ -150,7 +142,8 @@ static result read_user(struct op *op, const struct config *config, const json_t
 	return OK;
 }
 
-result api_user_add(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
+static result add_user(struct op *op, const struct api_door *door, struct authority *a, const struct call *call,
+		       struct reply *reply)
 {
 	AUTO(json_t) *body = NULL;
 	struct change change;
@@ -158,33 +151,32 @@ result api_user_add(struct op *op, struct authority *a, const struct call *call,
 	struct bytes password;
 	bool has_digest;
 	TRY(json_parse_object(op, call->body, "request", &body));
-	TRY(read_user(op, authority_config(a), body, &has_digest, &change.user));
+	TRY(read_user(op, door, authority_config(a), body, &has_digest, &change.user));
 	TRY(choose_password(op, body, drawn, &password));
 	change.user.verifier = password_verifier(op->arena, password);
 	if (has_digest)
-		change.user.digest_ha1 = make_ha1(op, change.user.name, change.user.endpoint, password);
+		change.user.digest_ha1 = make_ha1(op, &change.user, password);
 	describe(&change, AUDIT_CREDENTIAL_CREATED, change.user.is_registrar ? "user, a registrar" : "user");
 	result r = ledger_run(op, a->ledger, insert, &change);
 	if (r.err == ERR_NONE)
-		r = reply_user(op, &change.user, drawn, reply);
+		r = reply_user(op, door, &change.user, drawn, reply);
 	OPENSSL_cleanse(drawn, sizeof drawn);
 	return r;
 }
 
-result api_user_list(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
+static result list_users(struct op *op, const struct api_door *door, struct authority *a, struct reply *reply)
 {
 	struct user *users;
 	unsigned n;
 	struct json_writer w;
 	STORE_LEASE(lease);
-	(void)call;
 	TRY(store_read(op, a->store, &lease));
-	TRY(user_list(op, lease.db, EST_DOOR, &users, &n));
+	TRY(user_list(op, lease.db, door->name, &users, &n));
 	json_write_init(&w, op->arena);
 	json_write_array(&w, NULL);
 	for (unsigned i = 0; i < n; i++) {
 		json_write_object(&w, NULL);
-		TRY(write_user(op, &users[i], &w));
+		write_user(op, door, &users[i], &w);
 		json_write_object_end(&w);
 	}
 	json_write_array_end(&w);
@@ -192,39 +184,41 @@ result api_user_list(struct op *op, struct authority *a, const struct call *call
 	return OK;
 }
 
-static result load_by_param(struct op *op, struct authority *a, const struct call *call, struct user *out)
+static result load_by_param(struct op *op, const struct api_door *door, struct authority *a, const struct call *call,
+			    struct user *out)
 {
 	const char *name = arena_text_n(op->arena, (const char *)call->params[0].p, call->params[0].n);
 	STORE_LEASE(lease);
 	TRY(store_read(op, a->store, &lease));
-	return user_load(op, lease.db, EST_DOOR, name, out);
+	return user_load(op, lease.db, door->name, name, out);
 }
 
 static result set_verifier(struct op *op, struct ledger_tx *tx, void *arg)
 {
 	const struct change *change = arg;
 	const struct user *user = &change->user;
-	TRY(user_set_verifier(op, ledger_db(tx), EST_DOOR, user->name, user->verifier, user->digest_ha1));
+	TRY(user_set_verifier(op, ledger_db(tx), user->door, user->name, user->verifier, user->digest_ha1));
 	return ledger_audit(op, tx, &change->event, NULL);
 }
 
-result api_user_password(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
+static result change_password(struct op *op, const struct api_door *door, struct authority *a, const struct call *call,
+			      struct reply *reply)
 {
 	AUTO(json_t) *body = NULL;
 	struct change change;
 	char drawn[PASSWORD_SIZE];
 	struct bytes password;
 	TRY(json_parse_object(op, call->body, "request", &body));
-	TRY(load_by_param(op, a, call, &change.user));
+	TRY(load_by_param(op, door, a, call, &change.user));
 	TRY(choose_password(op, body, drawn, &password));
 	change.user.verifier = password_verifier(op->arena, password);
 	if (change.user.digest_ha1.n > 0)
-		change.user.digest_ha1 = make_ha1(op, change.user.name, change.user.endpoint, password);
+		change.user.digest_ha1 = make_ha1(op, &change.user, password);
 	change.user.locked_until_s = 0;
 	describe(&change, AUDIT_CREDENTIAL_CHANGED, "new password");
 	result r = ledger_run(op, a->ledger, set_verifier, &change);
 	if (r.err == ERR_NONE)
-		r = reply_user(op, &change.user, drawn, reply);
+		r = reply_user(op, door, &change.user, drawn, reply);
 	OPENSSL_cleanse(drawn, sizeof drawn);
 	return r;
 }
@@ -232,26 +226,42 @@ result api_user_password(struct op *op, struct authority *a, const struct call *
 static result set_enabled(struct op *op, struct ledger_tx *tx, void *arg)
 {
 	const struct change *change = arg;
-	TRY(user_set_enabled(op, ledger_db(tx), EST_DOOR, change->user.name, change->user.is_enabled));
+	TRY(user_set_enabled(op, ledger_db(tx), change->user.door, change->user.name, change->user.is_enabled));
 	return ledger_audit(op, tx, &change->event, NULL);
 }
 
-static result switch_user(struct op *op, struct authority *a, const struct call *call, bool is_enabled, struct reply *reply)
+static result switch_user(struct op *op, const struct api_door *door, struct authority *a, const struct call *call,
+			  bool is_enabled, struct reply *reply)
 {
 	struct change change;
-	TRY(load_by_param(op, a, call, &change.user));
+	TRY(load_by_param(op, door, a, call, &change.user));
 	change.user.is_enabled = is_enabled;
 	describe(&change, AUDIT_CREDENTIAL_CHANGED, is_enabled ? "enabled" : "disabled");
 	TRY(ledger_run(op, a->ledger, set_enabled, &change));
-	return reply_user(op, &change.user, NULL, reply);
+	return reply_user(op, door, &change.user, NULL, reply);
 }
 
-result api_user_enable(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
-{
-	return switch_user(op, a, call, true, reply);
-}
-
-result api_user_disable(struct op *op, struct authority *a, const struct call *call, struct reply *reply)
-{
-	return switch_user(op, a, call, false, reply);
-}
+#define HANDLERS(of)                                                                                                    \
+	result api_##of##_user_add(struct op *op, struct authority *a, const struct call *call, struct reply *reply)    \
+	{                                                                                                               \
+		return add_user(op, &api_door_##of, a, call, reply);                                                    \
+	}                                                                                                               \
+	result api_##of##_user_list(struct op *op, struct authority *a, const struct call *call, struct reply *reply)   \
+	{                                                                                                               \
+		(void)call;                                                                                             \
+		return list_users(op, &api_door_##of, a, reply);                                                        \
+	}                                                                                                               \
+	result api_##of##_user_password(struct op *op, struct authority *a, const struct call *call, struct reply *reply) \
+	{                                                                                                               \
+		return change_password(op, &api_door_##of, a, call, reply);                                             \
+	}                                                                                                               \
+	result api_##of##_user_enable(struct op *op, struct authority *a, const struct call *call, struct reply *reply) \
+	{                                                                                                               \
+		return switch_user(op, &api_door_##of, a, call, true, reply);                                           \
+	}                                                                                                               \
+	result api_##of##_user_disable(struct op *op, struct authority *a, const struct call *call, struct reply *reply) \
+	{                                                                                                               \
+		return switch_user(op, &api_door_##of, a, call, false, reply);                                          \
+	}
+HANDLERS(est)
+HANDLERS(scep)

@@ -5,5 +5,6 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/api/api_certificates.c \
 	protocols/api/api_handlers.h \
 	protocols/api/api_requests.c \
+	protocols/api/api_scep.c \
 	protocols/api/api_tokens.c \
 	protocols/api/api_users.c

@@ -19,8 +19,8 @@ static void act_as(struct op *op, struct est_request *request, const char *reque
 }
 
 /*
- * One of ours is of this label when its CA and its profile are (E6, V11), or when
- * it is a registrar of its CA.
+ * One of ours is of this label when its CA and its profile are (E6, V11), or, but
+ * for re-enrolment, when it is a registrar of its CA.
  */
 static result check_label(struct op *op, const struct est_request *request)
 {
@@ -30,7 +30,7 @@ static result check_label(struct op *op, const struct est_request *request)
 		return OK;
 	if (!text_equal(c->ca, profile->ca))
 		return FAIL(op, ERR_DENIED, "the client's certificate is of CA %s, and this label's is %s", c->ca, profile->ca);
-	bool is_registrar = request->settings->has_registrars && c->is_registrar;
+	bool is_registrar = !request->is_reenrollment && request->settings->has_registrars && c->is_registrar;
 	if (!is_registrar && !text_equal(c->profile, profile->name))
 		return FAIL(op, ERR_DENIED, "the client's certificate is of profile %s, and this label's is %s", c->profile,
 			    profile->name);
@@ -57,9 +57,9 @@ static const char *name_certificate(struct op *op, const struct client_certifica
 
 static result by_certificate(struct op *op, struct est_request *request)
 {
-	const struct client_anchors *anchors;
-	TRY(est_anchors_of(op, request->est, request->config, request->settings, &anchors));
-	return judge_certificate(op, request, anchors);
+	if (request->anchors == NULL)
+		TRY(est_anchors_pin(op, request->est, request->config, &request->anchors));
+	return judge_certificate(op, request, request->anchors->of[request->settings - request->config->est]);
 }
 
 static result by_user(struct op *op, struct est_request *request, const struct http_auth *auth)
@@ -159,6 +159,7 @@ result est_authenticate(struct op *op, struct est_request *request)
 static result authenticate_own(struct op *op, struct est_request *request)
 {
 	request->way = EST_CERTIFICATE;
+	request->is_reenrollment = true;
 	result r = judge_certificate(op, request, NULL);
 	if (r.err == ERR_UNAUTHENTIC) /* no password would help: 403, and no challenge */
 		return FAIL(op, ERR_DENIED, "re-enrolment is with a current certificate of this label: %s", arena_text(op->arena, op->detail));

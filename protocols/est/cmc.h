@@ -15,7 +15,8 @@
 extern const struct bytes cmc_pki_data_oid, cmc_pki_response_oid;
 
 enum cmc_fail_info { /* CMCFailInfo, section 6.1.4 */
-	CMC_BAD_ALG = 0, CMC_BAD_MESSAGE_CHECK = 1, CMC_BAD_REQUEST = 2, CMC_BAD_IDENTITY = 7
+	CMC_BAD_ALG = 0, CMC_BAD_MESSAGE_CHECK = 1, CMC_BAD_REQUEST = 2, CMC_BAD_IDENTITY = 7,
+	CMC_POP_FAILED = 9
 };
 
 /* Why a request is refused, and which body part of it; 0: the whole (section 3.2.2). */

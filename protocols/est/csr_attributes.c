@@ -35,6 +35,8 @@ static const struct {
 	struct bytes oid;
 } subject_attributes[] = {
 	{ IDENTIFIER_C, BYTES_LITERAL("\x55\x04\x06") },
+	{ IDENTIFIER_ST, BYTES_LITERAL("\x55\x04\x08") },
+	{ IDENTIFIER_L, BYTES_LITERAL("\x55\x04\x07") },
 	{ IDENTIFIER_O, BYTES_LITERAL("\x55\x04\x0a") },
 	{ IDENTIFIER_OU, BYTES_LITERAL("\x55\x04\x0b") },
 	{ IDENTIFIER_SERIAL_NUMBER, BYTES_LITERAL("\x55\x04\x05") },
@@ -46,6 +48,12 @@ static const struct key_names *wanted_key(const struct config_profile *profile)
 {
 	ASSERT(profile->n_key_types > 0 && profile->key_types[0] < KEY_OTHER); /* config_check saw to it */
 	return &key_names[profile->key_types[0]];
+}
+
+/* A SID is not asked for: few clients know theirs, and those that do send it. */
+static bool has_alt_names(const struct config_profile *profile)
+{
+	return (profile->names & ~IDENTIFIER_BIT(IDENTIFIER_SID)) != 0;
 }
 
 /* RFC 9908 section 3.2: one attribute of the key's type, with its curve or its size. */
@@ -71,7 +79,7 @@ static void put_list(struct buf *out, const struct config_profile *profile, bool
 	for (size_t i = 0; i < N_SUBJECT_ATTRIBUTES; i++)
 		if ((profile->subject & IDENTIFIER_BIT(subject_attributes[i].kind)) != 0)
 			der_put(out, DER_OID, subject_attributes[i].oid);
-	if (profile->names != 0)
+	if (has_alt_names(profile))
 		der_put(out, DER_OID, oid_subject_alt_name);
 	if (key->signature.n > 0)
 		der_put(out, DER_OID, key->signature);
@@ -158,7 +166,7 @@ static void put_attribute_templates(struct buf *out, const struct config_profile
 		der_put(out, DER_SET, BYTES_NONE);
 		der_close(out, attribute);
 	}
-	if (profile->names != 0)
+	if (has_alt_names(profile))
 		put_extension_template(out);
 	der_close(out, attributes);
 }

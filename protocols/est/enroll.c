@@ -15,9 +15,10 @@
 #include "protocols/est/reply.h"
 
 /* Whatever is wrong with a CSR is a mistake of the body (400), also a signature that does not verify (S9). */
-result est_read_csr(struct op *op, const struct est_request *request, struct bytes der, struct csr *out)
+result est_read_csr(struct op *op, const struct est_request *request, struct bytes der, bool ignores_key, struct csr *out)
 {
-	const struct csr_rules rules = csr_rules_of(request->profile);
+	struct csr_rules rules = csr_rules_of(request->profile);
+	rules.ignores_key = ignores_key;
 	result r = csr_parse(op, der, &rules, out);
 	if (r.err == ERR_POLICY)
 		return FAIL(op, ERR_MALFORMED, "%s; csrattrs says what this label takes", arena_text(op->arena, op->detail));
@@ -62,7 +63,7 @@ static result enroll(struct op *op, const struct est_request *request, struct re
 	struct enrollment row;
 	int64_t wait_s;
 	TRY(est_body_decode(op, request->call->body, &der));
-	TRY(est_read_csr(op, request, der, &csr));
+	TRY(est_read_csr(op, request, der, false, &csr));
 	TRY(est_decide(op, request, &csr));
 	est_wish_make(&csr, der, &wish);
 	TRY(est_enrollment_open(op, request, &wish, &row));

@@ -48,14 +48,18 @@ static result find(struct op *op, struct db *db, struct opening *o, bool *is_fou
 	return OK;
 }
 
+/* Where nobody says who he is, all are one requester, and share what the label has. */
 static result check_room(struct op *op, struct db *db, const struct opening *o)
 {
-	unsigned waiting;
+	unsigned waiting, own;
 	if (o->made.status != ENROLLMENT_PENDING)
 		return OK;
-	TRY(enrollment_count_pending(op, db, EST_DOOR, o->made.endpoint, o->request->now_s, &waiting));
+	TRY(enrollment_count_pending(op, db, &o->made, o->request->now_s, &waiting, &own));
 	if (waiting >= LIMIT_EST_PENDING)
 		return FAIL(op, ERR_LIMIT, "%u requests of this label wait for an operator already; try again later", waiting);
+	if (own >= LIMIT_EST_PENDING_OF_ONE && o->request->way != EST_ANONYMOUS)
+		return FAIL(op, ERR_LIMIT, "%u requests of %s wait for an operator already; try again later", own,
+			    o->made.requester);
 	return OK;
 }
 
@@ -94,6 +98,7 @@ static void put_facts(struct op *op, const struct est_request *request, const st
 static void describe(struct op *op, const struct est_request *request, const struct est_wish *wish, struct opening *o)
 {
 	const struct csr *csr = wish->csr;
+	const char *hash = profile_hash(op->arena, request->profile);
 	char id[RANDOM_ID_SIZE];
 	random_id(id);
 	*o = (struct opening){
@@ -103,6 +108,7 @@ static void describe(struct op *op, const struct est_request *request, const str
 			  .door = EST_DOOR,
 			  .endpoint = request->settings->label,
 			  .profile = request->profile->name,
+			  .profile_hash = hash,
 			  .requester = request->requester,
 			  .csr_hash = BYTES_ARRAY(wish->key),
 			  .csr = wish->der,
@@ -114,7 +120,7 @@ static void describe(struct op *op, const struct est_request *request, const str
 		.event = { .type = AUDIT_ENROLLMENT_REQUESTED,
 			   .door = EST_DOOR,
 			   .profile = request->profile->name,
-			   .profile_hash = profile_hash(op->arena, request->profile),
+			   .profile_hash = hash,
 			   .csr_hash = csr->hash,
 			   .names = identifiers_to_names(op, csr->identifiers, csr->n_identifiers),
 			   .n_names = csr->n_identifiers,
@@ -135,6 +141,7 @@ static result authorize(struct op *op, const struct est_request *request, const 
 						   .requester = row->requester,
 						   .claim_kind = CLAIM_ENROLLMENT,
 						   .claim_id = row->id,
+						   .ordered_profile_hash = row->profile_hash,
 						   .csr_hash = wish->csr->hash };
 	return issue_authorize(op, request->authority, &facts, out);
 }
@@ -156,23 +163,28 @@ static result make_row(struct op *op, struct opening *o)
 	struct authorization *authorization;
 	if (request->token.used_s != 0)
 		return FAIL(op, ERR_DENIED, "that token was used");
-	TRY(issue_is_open(op, request->authority));
 	if (!o->wish->is_answered_once) /* else the key is one of ours to be */
 		TRY(check_key_type(op, request, o->wish->csr));
 	TRY(authorize(op, request, o->wish, &o->made, &authorization));
+	TRY(issue_would(op, request->authority, authorization, o->wish->csr->spki));
 	result r = ledger_run(op, request->authority->ledger, open_row, o);
 	if (r.err == ERR_CONFLICT)
 		return FAIL(op, ERR_DENIED, "that token was used");
 	return r;
 }
 
-/* The token that was shown has to be the one that this row was made with, beyond the beginning of its hash. */
+/*
+ * The token that was shown has to be the one that this row was made with, beyond the beginning of its hash. What was
+ * approved is what the operator saw, and a profile that was changed since may read more in the same request.
+ */
 static result check_row(struct op *op, const struct opening *o)
 {
 	const struct enrollment *row = &o->row;
 	const struct one_time_token *token = &o->request->token;
 	if (!o->is_new && token->used_s != 0 && !text_equal(token->used_for, row->id))
 		return FAIL(op, ERR_DENIED, "that token was used");
+	if (row->status == ENROLLMENT_READY && !text_equal(row->names, o->made.names))
+		return FAIL(op, ERR_DENIED, "the profile was changed since this was approved, and the names with it; make a new request");
 	if (row->status == ENROLLMENT_REJECTED)
 		return FAIL(op, ERR_DENIED, "this request was rejected%s%s", row->reason != NULL ? ": " : "",
 			    row->reason != NULL ? row->reason : "");

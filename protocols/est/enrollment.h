@@ -20,7 +20,7 @@ struct est_wish {
  * The row of this request: the one that is there, or a new one, for which the
  * one-time token is spent in the same transaction. ERR_DENIED: an operator has
  * rejected it, or the token was used; ERR_POLICY: the profile does not give it;
- * ERR_LIMIT: too many of the label wait.
+ * ERR_LIMIT: too many of the label, or of this requester, wait.
  */
 result est_enrollment_open(struct op *op, const struct est_request *request, const struct est_wish *wish,
 			   struct enrollment *out);

@@ -19,6 +19,7 @@ struct est *est_new(struct authority *authority)
 	est->cmc_signers = cmc_signers_new(authority);
 	est->arena = arena_new();
 	ASSERT(pthread_mutex_init(&est->mutex, NULL) == 0);
+	refusals_init(&est->refusals);
 	est->n_endpoints = config->n_est;
 	est->endpoints = arena_alloc_array(est->arena, config->n_est, sizeof *est->endpoints);
 	for (unsigned i = 0; i < config->n_est; i++)
@@ -35,21 +36,26 @@ static void free_anchors(struct est_anchors **anchors)
 	*anchors = NULL;
 }
 
+/* The caller has the mutex, or is alone. */
+static void let_go(struct est_anchors **anchors)
+{
+	if (*anchors != NULL && --(*anchors)->n_users == 0)
+		free_anchors(anchors);
+	*anchors = NULL;
+}
+
 void est_free(struct est **est)
 {
 	struct est *e = *est;
 	if (e == NULL)
 		return;
-	while (e->anchors != NULL) {
-		struct est_anchors *first = e->anchors;
-		e->anchors = first->before;
-		free_anchors(&first);
-	}
+	let_go(&e->anchors);
 	est_nonces_free(&e->nonces);
 	known_credentials_free(&e->known);
 	cmc_signers_free(&e->cmc_signers);
 	arena_free(&e->arena);
 	pthread_mutex_destroy(&e->mutex);
+	refusals_release(&e->refusals);
 	free(e);
 	*est = NULL;
 }
@@ -64,7 +70,9 @@ static result load_anchors(struct op *op, const struct config *config, struct es
 	ASSERT(anchors->of != NULL);
 	for (unsigned i = 0; i < config->n_est; i++) {
 		const struct config_est *label = &config->est[i];
-		result r = label->anchors.n > 0 ? client_anchors_load(op, &label->anchors, &anchors->of[i]) : OK;
+		if (label->anchors.n == 0)
+			continue;
+		result r = client_anchors_load(op, &label->anchors, &label->anchor_crls, &anchors->of[i]);
 		if (r.err != ERR_NONE) {
 			free_anchors(&anchors);
 			return op_explain(op, r, "est label %s", label->label);
@@ -82,29 +90,40 @@ result est_check(struct op *op, const struct config *config)
 	return OK;
 }
 
-static result find_anchors(struct op *op, struct est *est, const struct config *config, const struct est_anchors **out)
+/* What a client is told by a status is about its request, and not about files of ours: ERR_BACKEND. */
+static result renew_anchors(struct op *op, struct est *est, const struct config *config)
 {
-	for (*out = est->anchors; *out != NULL; *out = (*out)->before)
-		if ((*out)->config == config)
-			return OK;
 	struct est_anchors *anchors;
-	TRY(load_anchors(op, config, &anchors));
-	anchors->before = est->anchors;
-	*out = est->anchors = anchors;
+	if (est->anchors != NULL && est->anchors->config == config)
+		return OK;
+	result r = load_anchors(op, config, &anchors);
+	if (r.err != ERR_NONE)
+		return FAIL(op, ERR_BACKEND, "%s", arena_text(op->arena, op->detail));
+	let_go(&est->anchors);
+	est->anchors = anchors;
+	anchors->n_users = 1;
 	return OK;
 }
 
-/* Requests under way may use those of an earlier configuration, which therefore stay as it does. */
-result est_anchors_of(struct op *op, struct est *est, const struct config *config, const struct config_est *settings,
-		      const struct client_anchors **out)
+result est_anchors_pin(struct op *op, struct est *est, const struct config *config, struct est_anchors **out)
 {
-	const struct est_anchors *anchors = NULL;
 	pthread_mutex_lock(&est->mutex);
-	result r = find_anchors(op, est, config, &anchors);
+	result r = renew_anchors(op, est, config);
+	if (r.err == ERR_NONE) {
+		est->anchors->n_users++;
+		*out = est->anchors;
+	}
 	pthread_mutex_unlock(&est->mutex);
-	if (r.err == ERR_NONE)
-		*out = anchors->of[settings - config->est];
 	return r;
+}
+
+void est_anchors_unpin(struct est *est, struct est_anchors **anchors)
+{
+	if (*anchors == NULL)
+		return;
+	pthread_mutex_lock(&est->mutex);
+	let_go(anchors);
+	pthread_mutex_unlock(&est->mutex);
 }
 
 /* RFC 7030 section 3.2.2. Exact paths only (V12): another spelling leads nowhere. */

@@ -13,7 +13,7 @@
 
 struct est;
 
-/* Refuses a configuration whose trust anchors cannot be read; ERR_NOT_FOUND or ERR_MALFORMED name file and label. */
+/* Refuses a configuration whose trust anchors or CRLs cannot be read; ERR_NOT_FOUND or ERR_MALFORMED name file and label. */
 result est_check(struct op *op, const struct config *config);
 
 /*

@@ -86,6 +86,17 @@ static result read_message(struct op *op, const struct est_request *request, str
 	return cmc_request_read(op, message->content, cmc);
 }
 
+/* A request that its own key has not signed is told apart: who sends it has not shown that key (section 6.1.4). */
+static result read_csr(struct op *op, const struct est_request *request, struct cmc_request *cmc, struct csr *out)
+{
+	*out = (struct csr){ .is_unproved = false };
+	cmc->fault.body_part = cmc->body_part;
+	result r = est_read_csr(op, request, cmc->csr, false, out);
+	if (r.err != ERR_NONE && out->is_unproved)
+		cmc->fault.info = CMC_POP_FAILED;
+	return r;
+}
+
 /* Empty *certificate: it waits. */
 static result enroll(struct op *op, struct est_request *request, struct cmc_request *cmc, struct bytes *certificate,
 		     int64_t *wait_s)
@@ -95,8 +106,7 @@ static result enroll(struct op *op, struct est_request *request, struct cmc_requ
 	struct est_wish wish;
 	struct enrollment row;
 	TRY(read_message(op, request, &message, cmc));
-	cmc->fault.body_part = cmc->body_part;
-	TRY(est_read_csr(op, request, cmc->csr, &csr));
+	TRY(read_csr(op, request, cmc, &csr));
 	TRY(check_signature(op, request, &message, &csr, cmc));
 	TRY(est_decide(op, request, &csr));
 	est_wish_make(&csr, cmc->csr, &wish);

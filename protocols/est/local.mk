@@ -23,12 +23,8 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/est/est.c \
 	protocols/est/est.h \
 	protocols/est/fullcmc.c \
-	protocols/est/http_auth.c \
-	protocols/est/http_auth.h \
 	protocols/est/key_protection.c \
 	protocols/est/key_protection.h \
-	protocols/est/known_credentials.c \
-	protocols/est/known_credentials.h \
 	protocols/est/made_key.c \
 	protocols/est/made_key.h \
 	protocols/est/may_ask.c \

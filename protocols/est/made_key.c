@@ -2,6 +2,7 @@
 #include "protocols/est/made_key.h"
 
 #include <openssl/cms.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
@@ -9,7 +10,6 @@
 #include "ca/der.h"
 
 AUTO_DEFINE(CMS_ContentInfo, CMS_ContentInfo_free);
-AUTO_DEFINE(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free);
 
 /* Content of id-ct-KP-aKeyPackage, 2.16.840.1.101.2.1.2.78.5 (RFC 5958 section 2). */
 static const struct bytes oid_key_package = BYTES_LITERAL("\x60\x86\x48\x01\x65\x02\x01\x02\x4e\x05");
@@ -55,14 +55,82 @@ struct bytes made_key_spki(struct op *op, EVP_PKEY *key)
 	return (struct bytes){ der, (size_t)n };
 }
 
+/* A number of the key in `n` octets; 0: as many as it has. In the arena. */
+static struct bytes take_number(struct op *op, EVP_PKEY *key, const char *name, size_t n)
+{
+	BIGNUM *number = NULL;
+	ASSERT(EVP_PKEY_get_bn_param(key, name, &number) == 1);
+	size_t size = n > 0 ? n : (size_t)BN_num_bytes(number);
+	uint8_t *octets = arena_alloc(op->arena, size);
+	ASSERT(BN_bn2binpad(number, octets, (int)size) == (int)size);
+	BN_clear_free(number);
+	return (struct bytes){ octets, size };
+}
+
+/* RSAPrivateKey, RFC 8017 appendix A.1.2. */
+static void put_rsa(struct op *op, struct buf *out, EVP_PKEY *key)
+{
+	static const char *const numbers[] = { OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E, OSSL_PKEY_PARAM_RSA_D,
+					       OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
+					       OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2,
+					       OSSL_PKEY_PARAM_RSA_COEFFICIENT1 };
+	size_t fields = der_open(out, DER_SEQUENCE);
+	der_put_number(out, DER_INTEGER, 0);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct bytes number = take_number(op, key, numbers[i], 0);
+		size_t integer = der_open(out, DER_INTEGER);
+		if (number.n == 0 || number.p[0] >= 0x80) /* it is not negative */
+			buf_bytes(out, (struct bytes)BYTES_LITERAL("\0"));
+		buf_bytes(out, number);
+		der_close(out, integer);
+	}
+	der_close(out, fields);
+}
+
+/* ECPrivateKey, RFC 5915 section 3. The curve stands outside, in the algorithm. `point`: BIT STRING of the public key. */
+static void put_ec(struct op *op, struct buf *out, EVP_PKEY *key, struct bytes point)
+{
+	size_t octets = ((size_t)EVP_PKEY_get_bits(key) + 7) / 8, fields = der_open(out, DER_SEQUENCE);
+	der_put_number(out, DER_INTEGER, 1);
+	der_put(out, DER_OCTET_STRING, take_number(op, key, OSSL_PKEY_PARAM_PRIV_KEY, octets));
+	der_put(out, DER_CONTEXT_CONSTRUCTED(1), point);
+	der_close(out, fields);
+}
+
+/* CurvePrivateKey, RFC 8410 section 7. */
+static void put_ed25519(struct op *op, struct buf *out, EVP_PKEY *key)
+{
+	size_t n = 32;
+	uint8_t *octets = arena_alloc(op->arena, n);
+	ASSERT(EVP_PKEY_get_raw_private_key(key, octets, &n) == 1 && n == 32);
+	der_put(out, DER_OCTET_STRING, (struct bytes){ octets, n });
+}
+
+/*
+ * By hand, since OpenSSL would write it through buffers that nobody wipes.
+ * PrivateKeyInfo ::= SEQUENCE { 0, AlgorithmIdentifier as in `spki`, OCTET STRING }
+ */
 struct bytes made_key_pkcs8(struct op *op, EVP_PKEY *key)
 {
-	AUTO(PKCS8_PRIV_KEY_INFO) *info = EVP_PKEY2PKCS8(key);
-	int n = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, NULL) : 0;
-	ASSERT(n > 0);
-	uint8_t *der = arena_alloc(op->arena, (size_t)n), *p = der;
-	ASSERT(i2d_PKCS8_PRIV_KEY_INFO(info, &p) == n);
-	return (struct bytes){ der, (size_t)n };
+	struct bytes spki = made_key_spki(op, key), fields;
+	struct der_value algorithm, point;
+	bool is_spki = der_take(&spki, DER_SEQUENCE, &fields) && der_next(&fields, &algorithm) && der_next(&fields, &point);
+	ASSERT(is_spki);
+	struct buf out;
+	buf_init(&out, op->arena, 4096); /* more than the largest: what a buffer grows out of is in the arena, too */
+	size_t info = der_open(&out, DER_SEQUENCE);
+	der_put_number(&out, DER_INTEGER, 0);
+	buf_bytes(&out, algorithm.whole);
+	size_t octets = der_open(&out, DER_OCTET_STRING);
+	if (EVP_PKEY_is_a(key, "RSA"))
+		put_rsa(op, &out, key);
+	else if (EVP_PKEY_is_a(key, "EC"))
+		put_ec(op, &out, key, point.whole);
+	else
+		put_ed25519(op, &out, key);
+	der_close(&out, octets);
+	der_close(&out, info);
+	return buf_as_bytes(&out);
 }
 
 /* AsymmetricKeyPackage ::= SEQUENCE OF OneAsymmetricKey, of which a PrivateKeyInfo is the first version. */

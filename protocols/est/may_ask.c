@@ -23,7 +23,8 @@ static result check_certificate(struct op *op, const struct est_request *request
 {
 	const struct client_certificate *c = &request->certificate;
 	bool is_ours = c->ca != NULL;
-	bool is_free = is_ours ? request->settings->has_registrars && c->is_registrar : request->settings->has_any_anchored_names;
+	bool is_registrar = request->settings->has_registrars && c->is_registrar;
+	bool is_free = is_ours ? is_registrar && !request->is_reenrollment : request->settings->has_any_anchored_names;
 	return is_free ? OK : own_names_only(op, request, csr);
 }
 

@@ -18,9 +18,11 @@ struct est_request {
 	const struct config_est *settings;
 	const struct config_profile *profile;
 	int64_t now_s;
+	struct est_anchors *anchors; /* pinned once a certificate is judged by them */
 
 	/* authenticate.h */
 	enum est_way way;
+	bool is_reenrollment;                  /* by this label's own certificate, for the same names: registrars, too */
 	const char *requester;                 /* "est-user:alice"; NULL: nobody yet */
 	struct client_certificate certificate; /* with ways that have one */
 	struct user user;                      /* with those of users */

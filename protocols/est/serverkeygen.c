@@ -1,7 +1,7 @@
 /*
  * serverkeygen (RFC 7030 section 4.4): as simpleenroll, but for a key that is made
- * here and goes to the client with its certificate. The key in the request proves
- * that the request is whole, as everywhere (E4), and is not certified.
+ * here and goes to the client with its certificate. Key and signature in the request
+ * are passed over, as section 4.4.1 says: clients that can make neither come here.
  *
  * The new key exists in memory until the reply has gone, and nowhere else: it is in
  * no row, log or cache, and a repeated request gets another key (S11). It is encrypted
@@ -9,7 +9,9 @@
  * refused before that, and never sent in clear (E9).
  */
 #include <openssl/err.h>
+#include <stdatomic.h>
 
+#include "base/limits.h"
 #include "base/openssl_auto.h"
 #include "base/random.h"
 #include "ca/certs_only.h"
@@ -103,20 +105,20 @@ static result decide_delivery(struct op *op, const struct est_request *request, 
 	return find_signer(op, request, out);
 }
 
-/* That of the request, whose key says what the client can use; or the one that the profile wants most. */
-static enum key_type wanted_type(const struct config_profile *profile, const struct csr *csr)
+/* An RSA key may cost a second, and those of parallel repeats are made in vain: others must get their turn. */
+static result generate(struct op *op, struct est *est, enum key_type type, EVP_PKEY **own_out)
 {
-	for (unsigned i = 0; i < profile->n_key_types; i++)
-		if (profile->key_types[i] == csr->key_type)
-			return csr->key_type;
-	return profile->key_types[0];
+	bool has_place = atomic_fetch_add(&est->keys_in_making, 1) < LIMIT_KEYS_IN_MAKING;
+	result r = has_place ? made_key_new(op, type, own_out) : FAIL(op, ERR_BUSY, "many keys are being made; try again in a moment");
+	atomic_fetch_sub(&est->keys_in_making, 1);
+	return r;
 }
 
 /* *spki: its public key. The private one stays in op's arena, in the form in which it goes out. */
-static result make_key(struct op *op, enum key_type type, struct delivery *delivery, struct bytes *spki)
+static result make_key(struct op *op, const struct est_request *request, struct delivery *delivery, struct bytes *spki)
 {
 	AUTO(EVP_PKEY) *key = NULL;
-	TRY(made_key_new(op, type, &key));
+	TRY(generate(op, request->est, request->profile->key_types[0], &key)); /* the one that the profile wants most */
 	*spki = made_key_spki(op, key);
 	struct bytes pkcs8 = made_key_pkcs8(op, key);
 	if (delivery->seal.recipient != NULL)
@@ -125,10 +127,13 @@ static result make_key(struct op *op, enum key_type type, struct delivery *deliv
 	return OK;
 }
 
-/* RFC 2046 section 5.1. The parts are base64 in one line each, and do not say so: RFC 8951 section 3. */
+/*
+ * RFC 2046 section 5.1. The parts are base64 in one line each. Nobody has to be told so any more, and who reads it has to
+ * pass over it (RFC 8951 section 3); but libest takes no part that does not say it, as RFC 7030 section 4.4.2 had it.
+ */
 static void put_part(struct op *op, struct buf *out, const char *boundary, const char *type, struct bytes der)
 {
-	buf_printf(out, "--%s\r\nContent-Type: %s\r\n\r\n", boundary, type);
+	buf_printf(out, "--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: base64\r\n\r\n", boundary, type);
 	buf_bytes(out, est_body_encode(op->arena, der));
 	buf_text(out, "\r\n");
 }
@@ -169,13 +174,13 @@ static result enroll(struct op *op, const struct est_request *request, struct re
 	struct enrollment row;
 	int64_t wait_s;
 	TRY(est_body_decode(op, request->call->body, &der));
-	TRY(est_read_csr(op, request, der, &csr));
+	TRY(est_read_csr(op, request, der, true, &csr));
 	TRY(est_decide(op, request, &csr));
 	TRY(decide_delivery(op, request, &csr, &delivery));
 	make_wish(&csr, der, &wish);
 	TRY(est_enrollment_open(op, request, &wish, &row));
 	if (row.status == ENROLLMENT_READY)
-		TRY(make_key(op, wanted_type(request->profile, &csr), &delivery, &spki));
+		TRY(make_key(op, request, &delivery, &spki));
 	TRY(est_enrollment_finish(op, request, &wish, &row, spki, &certificate, &wait_s));
 	if (certificate.n > 0)
 		reply_parts(op, &delivery, certificate, reply);

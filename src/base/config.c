@@ -20,6 +20,7 @@ static const char *const door_names[] = {
 	[DOOR_OPERATOR] = "operator",
 	[DOOR_INTERNAL] = "internal",
 	[DOOR_EST] = "est",
+	[DOOR_SCEP] = "scep",
 };
 
 const char *key_type_name(enum key_type type)
@@ -40,7 +41,7 @@ bool key_type_parse(const char *name, enum key_type *out)
 
 const char *door_name(enum door door)
 {
-	return (size_t)door <= DOOR_EST ? door_names[door] : "none";
+	return (size_t)door <= DOOR_SCEP ? door_names[door] : "none";
 }
 
 static result absolute_dir(struct op *op, struct arena *arena, const char *dir, const char **out)
@@ -130,6 +131,15 @@ const struct config_est *config_est(const struct config *config, const char *lab
 	for (unsigned i = 0; i < config->n_est; i++) {
 		if (text_equal(config->est[i].label, label))
 			return &config->est[i];
+	}
+	return NULL;
+}
+
+const struct config_scep *config_scep(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_scep; i++) {
+		if (text_equal(config->scep[i].name, name))
+			return &config->scep[i];
 	}
 	return NULL;
 }

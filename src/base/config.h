@@ -18,16 +18,20 @@
 enum key_type { KEY_P256, KEY_P384, KEY_RSA2048, KEY_RSA3072, KEY_RSA4096, KEY_ED25519, KEY_OTHER };
 
 /*
- * What a certificate says about its subject: subjectAltNames, and then attributes
- * of the subject in the order in which they stand there. ca/identifier.h has the
- * forms of their values.
+ * What a certificate says about its subject: subjectAltNames, the SID of a Windows
+ * account, which has an extension of its own, and then attributes of the subject in
+ * the order in which they stand there. ca/identifier.h has the forms of their values.
  */
 enum identifier_kind {
 	IDENTIFIER_DNS,
 	IDENTIFIER_IP,
 	IDENTIFIER_EMAIL,
 	IDENTIFIER_URI,
+	IDENTIFIER_UPN,
+	IDENTIFIER_SID,
 	IDENTIFIER_C,
+	IDENTIFIER_ST,
+	IDENTIFIER_L,
 	IDENTIFIER_O,
 	IDENTIFIER_OU,
 	IDENTIFIER_SERIAL_NUMBER,
@@ -37,7 +41,7 @@ enum identifier_kind {
 #define IDENTIFIER_BIT(kind) (1u << (kind)) /* sets of kinds are unsigned */
 
 /* Ways through which a profile may be asked for: exactly one per profile (V2). */
-enum door { DOOR_NONE, DOOR_ACME, DOOR_OPERATOR, DOOR_INTERNAL, DOOR_EST };
+enum door { DOOR_NONE, DOOR_ACME, DOOR_OPERATOR, DOOR_INTERNAL, DOOR_EST, DOOR_SCEP };
 
 const char *key_type_name(enum key_type type); /* "P-256", "RSA-3072" */
 bool key_type_parse(const char *name, enum key_type *out);
@@ -80,7 +84,7 @@ struct config_profile {
 	bool server_auth, client_auth; /* extendedKeyUsage */
 	bool registrar;               /* likewise: id-kp-cmcRA, may ask for others (RFC 6402 section 2.10) */
 	bool wildcards;
-	unsigned names;               /* kinds of subjectAltNames that a request may ask for, never none */
+	unsigned names;               /* kinds of subjectAltNames that a request may ask for, and the SID; never none */
 	unsigned subject;             /* kinds of subject attributes taken from the request; 0: none */
 	struct config_texts permitted_names; /* DNS suffixes; none: any */
 	struct config_texts permitted_networks; /* for addresses, in CIDR form; none: any */
@@ -114,12 +118,55 @@ struct config_est {
 	const char *profile;
 	unsigned ways;
 	struct config_texts anchors; /* PEM files, absolute: whose certificates count besides our own */
+	struct config_texts anchor_crls; /* files of CRLs, absolute: which of these do not */
 	bool has_any_anchored_names; /* such a certificate may ask for whatever the profile gives; else for its own names */
 	bool needs_binding;          /* channel binding (RFC 7030 section 3.5) */
 	bool is_manual;              /* an operator approves each request */
 	bool has_registrars;         /* id-kp-cmcRA certificates of this label's CA may ask for others */
 	enum est_server_keys server_keys;
 	int64_t request_lifetime_s;
+};
+
+/* How a SCEP client may show who it is, for a first certificate: sets of bits, each of which is enough. */
+enum scep_way {
+	SCEP_CHALLENGE = 1, /* one-time challenges, bound to names */
+	SCEP_STATIC = 2,    /* one challenge for everybody, for listed names only */
+	SCEP_INTUNE = 4,    /* Microsoft says whether the challenge is its own */
+	SCEP_APPROVAL = 8   /* no challenge: an operator looks at each request */
+};
+
+/* What old devices need and nobody else should: sets of bits. */
+enum scep_compatibility { SCEP_ACCEPTS_3DES = 1, SCEP_ACCEPTS_SHA1 = 2 };
+
+/* Where Microsoft's services are, and who we are to them. */
+struct config_intune {
+	const char *tenant;           /* NULL: the endpoint does not ask Intune */
+	const char *client_id;
+	const char *secret_file;      /* absolute; or certificate_file and key_file */
+	const char *certificate_file, *key_file;
+	const char *login_url;        /* "https://login.microsoftonline.com" */
+	const char *graph_url;        /* "https://graph.microsoft.com" */
+	const char *resource_url;     /* "https://api.manage.microsoft.com/" */
+	const char *proxy;            /* "http://proxy.example:3128"; NULL: none */
+	const char *trust_file;       /* PEM, absolute; NULL: the system's */
+	int64_t timeout_s;            /* of one call */
+	bool downloads_revocations;
+};
+
+struct config_scep {
+	const char *name;    /* in /scep/NAME */
+	const char *profile;
+	unsigned ways;       /* 0: renewal only */
+	const char *static_challenge_file;    /* absolute; with SCEP_STATIC */
+	struct config_texts static_names;     /* patterns (ca/name_pattern.h) of what it is good for; never none */
+	bool has_renewal;                     /* by a certificate of this endpoint */
+	int64_t renewal_after_expiry_s;       /* 0: only while it is valid */
+	bool is_manual;                       /* an operator approves each first request, also behind a challenge */
+	unsigned compatibility;
+	enum key_type ra_key;                 /* of the RA in the token: RSA */
+	bool serves_certificates, serves_crl; /* GetCert, GetCRL */
+	int64_t request_lifetime_s;
+	struct config_intune intune;
 };
 
 struct config_validation {
@@ -134,8 +181,8 @@ struct config_validation {
 struct config_limits {
 	unsigned connections;             /* in all */
 	unsigned connections_per_address;
-	unsigned lane_read, lane_sign, lane_batch;    /* worker threads */
-	unsigned queue_read, queue_sign, queue_batch; /* waiting jobs */
+	unsigned lane_read, lane_sign, lane_wait, lane_batch;     /* worker threads */
+	unsigned queue_read, queue_sign, queue_wait, queue_batch; /* waiting jobs */
 	unsigned loops;
 	uint64_t ocsp_cache_bytes;
 	unsigned orders_per_account;      /* open at once (F21) */
@@ -160,6 +207,8 @@ struct config {
 	unsigned n_acme;
 	struct config_est *est;
 	unsigned n_est;
+	struct config_scep *scep;
+	unsigned n_scep;
 	const char *tls_profile; /* of the server's own TLS certificate (DOOR_INTERNAL) */
 	struct config_validation validation;
 	struct config_limits limits;
@@ -180,6 +229,7 @@ void config_free(struct config **config);
 const struct config_profile *config_profile(const struct config *config, const char *name); /* NULL: none */
 const struct config_ca *config_ca(const struct config *config, const char *name);
 const struct config_est *config_est(const struct config *config, const char *label);
+const struct config_scep *config_scep(const struct config *config, const char *name);
 
 /* "https://HOST:8443" and "http://HOST:8080", without the port when it is the scheme's. */
 char *config_https_base(struct arena *arena, const struct config *config);

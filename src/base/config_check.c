@@ -202,6 +202,7 @@ static result check_doors(const struct place *top, const struct raw_config *raw)
 		config->n_acme++;
 	}
 	TRY(config_check_est(top, raw));
+	TRY(config_check_scep(top, raw));
 	struct place at = *top;
 	at.path = "operator";
 	for (unsigned i = 0; i < raw->operator->profiles.n; i++) {
@@ -252,9 +253,11 @@ static result check_limits(const struct place *top, const struct raw_limits *raw
 	LIMIT(connections_per_address, 1, limits->connections, limits->connections < 256 ? limits->connections : 256);
 	LIMIT(lane_read, 1, 256, 8);
 	LIMIT(lane_sign, 1, 256, 16);
+	LIMIT(lane_wait, 1, 256, 8);
 	LIMIT(lane_batch, 1, 256, 2);
 	LIMIT(queue_read, 1, 1000000, 1024);
 	LIMIT(queue_sign, 1, 1000000, 1024);
+	LIMIT(queue_wait, 1, 1000000, 256);
 	LIMIT(queue_batch, 1, 1000000, 256);
 	LIMIT(loops, 1, 64, standard_loops());
 	LIMIT(orders_per_account, 1, 1000000, 300);

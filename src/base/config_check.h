@@ -12,5 +12,7 @@ result config_check(struct op *op, const struct raw_config *raw, const struct co
 result config_open_door(const struct place *at, const char *key, const char *name, enum door door);
 /* The est: section; listeners and profiles are read already. */
 result config_check_est(const struct place *top, const struct raw_config *raw);
+/* The scep: section; profiles are read already. */
+result config_check_scep(const struct place *top, const struct raw_config *raw);
 /* The part of it for profiles; their CAs are read already, their doors are not. */
 result config_check_profiles(const struct place *top, const struct raw_config *raw);

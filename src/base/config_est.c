@@ -84,13 +84,22 @@ static bool any_text(const char *text)
 	return text[0] != '\0';
 }
 
-static result check_anchors(const struct place *at, const struct raw_texts *raw, struct config_est *est)
+static result take_paths(const struct place *at, const char *key, const struct raw_texts *raw, struct config_texts *out)
 {
-	TRY(take_texts(at, "anchors", raw, any_text, "the path of a PEM file", &est->anchors));
+	TRY(take_texts(at, key, raw, any_text, "the path of a file", out));
+	for (unsigned i = 0; i < out->n; i++)
+		out->items[i] = files_join(at->config->arena, at->config->dir, out->items[i]);
+	return OK;
+}
+
+static result check_anchors(const struct place *at, const struct raw_est *raw, struct config_est *est)
+{
+	TRY(take_paths(at, "anchors", &raw->anchors, &est->anchors));
+	TRY(take_paths(at, "anchor_crls", &raw->anchor_crls, &est->anchor_crls));
 	if (est->anchors.n > 0 && (est->ways & NEEDS_CERTIFICATE) == 0)
 		return place_fail(at, "anchors", "no way of authentication asks for a certificate");
-	for (unsigned i = 0; i < est->anchors.n; i++)
-		est->anchors.items[i] = files_join(at->config->arena, at->config->dir, est->anchors.items[i]);
+	if (est->anchor_crls.n > 0 && est->anchors.n == 0)
+		return place_fail(at, "anchor_crls", "there are no anchors whose certificates they could revoke");
 	return OK;
 }
 
@@ -116,7 +125,7 @@ static result check_entry(const struct place *at, const struct raw_est *raw, str
 	TRY(config_open_door(at, "profile", raw->profile, DOOR_EST));
 	est->profile = raw->profile;
 	TRY(check_ways(at, &raw->authentication, est));
-	TRY(check_anchors(at, &raw->anchors, est));
+	TRY(check_anchors(at, raw, est));
 	TRY(take_word(at, "anchored_names", raw->anchored_names, "same", "any", &est->has_any_anchored_names));
 	TRY(take_word(at, "channel_binding", raw->channel_binding, "optional", "required", &est->needs_binding));
 	TRY(take_word(at, "approval", raw->approval, "automatic", "manual", &est->is_manual));

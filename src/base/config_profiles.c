@@ -68,11 +68,15 @@ static const struct kind_word san_words[] = { { "dns", IDENTIFIER_DNS },
 					      { "ip", IDENTIFIER_IP },
 					      { "email", IDENTIFIER_EMAIL },
 					      { "uri", IDENTIFIER_URI },
+					      { "upn", IDENTIFIER_UPN },
+					      { "sid", IDENTIFIER_SID },
 					      { NULL, 0 } };
 static const struct kind_word subject_words[] = { { "common_name", IDENTIFIER_CN },
 						  { "serial_number", IDENTIFIER_SERIAL_NUMBER },
 						  { "organization", IDENTIFIER_O },
 						  { "organizational_unit", IDENTIFIER_OU },
+						  { "locality", IDENTIFIER_L },
+						  { "state", IDENTIFIER_ST },
 						  { "country", IDENTIFIER_C },
 						  { NULL, 0 } };
 
@@ -96,11 +100,11 @@ static result take_kinds(const struct place *at, const char *list, const struct 
 /* What a request may ask for, and within which bounds. */
 static result check_names(const struct place *at, const struct raw_profile *raw, struct config_profile *profile)
 {
-	TRY(take_kinds(at, "names", &raw->names, san_words, "dns, ip, email, uri", &profile->names));
+	TRY(take_kinds(at, "names", &raw->names, san_words, "dns, ip, email, uri, upn, sid", &profile->names));
 	if (raw->names.n == 0)
 		profile->names = IDENTIFIER_BIT(IDENTIFIER_DNS);
 	TRY(take_kinds(at, "subject", &raw->subject, subject_words,
-		       "common_name, serial_number, organization, organizational_unit, country", &profile->subject));
+		       "common_name, serial_number, organization, organizational_unit, locality, state, country", &profile->subject));
 	if (profile->subject != 0 && raw->common_name == RAW_TRUE)
 		return place_fail(at, "common_name",
 				  "with subject: the subject is the request's, and no DNS name is copied into it; leave one of them out");

@@ -31,6 +31,8 @@
 		.value = { CYAML_VALUE_SEQUENCE(flags, const char *, &text_entry, min, LIST_MAX) }, \
 	}
 #define SECTION(flags, type, member) CYAML_FIELD_MAPPING_PTR(#member, flags, struct raw_config, member, type##_fields)
+/* A mapping within an entry. */
+#define PART(flags, type, member) CYAML_FIELD_MAPPING_PTR(#member, flags, struct type, member, raw_##member##_fields)
 #define SECTIONS(flags, type, member, min) \
 	CYAML_FIELD_SEQUENCE_COUNT(#member, flags, struct raw_config, member, n_##member, &type##_entry, min, LIST_MAX)
 #define ENTRY(type) \
@@ -101,6 +103,7 @@ static const cyaml_schema_field_t raw_est_fields[] = {
 	TEXT(NEEDED, raw_est, profile),
 	TEXTS(NEEDED, raw_est, authentication, 1),
 	TEXTS(MAYBE, raw_est, anchors, 1),
+	TEXTS(MAYBE, raw_est, anchor_crls, 1),
 	TEXT(MAYBE, raw_est, anchored_names),
 	TEXT(MAYBE, raw_est, channel_binding),
 	TEXT(MAYBE, raw_est, approval),
@@ -110,6 +113,41 @@ static const cyaml_schema_field_t raw_est_fields[] = {
 	CYAML_FIELD_END,
 };
 ENTRY(raw_est);
+
+static const cyaml_schema_field_t raw_intune_fields[] = {
+	TEXT(NEEDED, raw_intune, tenant),
+	TEXT(NEEDED, raw_intune, client_id),
+	TEXT(MAYBE, raw_intune, secret_file),
+	TEXT(MAYBE, raw_intune, certificate_file),
+	TEXT(MAYBE, raw_intune, key_file),
+	TEXT(MAYBE, raw_intune, login_url),
+	TEXT(MAYBE, raw_intune, graph_url),
+	TEXT(MAYBE, raw_intune, resource_url),
+	TEXT(MAYBE, raw_intune, proxy),
+	TEXT(MAYBE, raw_intune, trust_file),
+	TEXT(MAYBE, raw_intune, timeout),
+	CHOICE(raw_intune, revocations),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t raw_scep_fields[] = {
+	TEXT(NEEDED, raw_scep, name),
+	TEXT(NEEDED, raw_scep, profile),
+	TEXTS(MAYBE, raw_scep, authentication, 1),
+	TEXT(MAYBE, raw_scep, static_challenge_file),
+	TEXTS(MAYBE, raw_scep, static_names, 1),
+	CHOICE(raw_scep, renewal),
+	TEXT(MAYBE, raw_scep, renewal_after_expiry),
+	TEXT(MAYBE, raw_scep, approval),
+	TEXTS(MAYBE, raw_scep, compatibility, 1),
+	TEXT(MAYBE, raw_scep, ra_key),
+	CHOICE(raw_scep, get_cert),
+	CHOICE(raw_scep, get_crl),
+	TEXT(MAYBE, raw_scep, request_lifetime),
+	PART(MAYBE, raw_scep, intune),
+	CYAML_FIELD_END,
+};
+ENTRY(raw_scep);
 
 static const cyaml_schema_field_t raw_operator_fields[] = {
 	TEXTS(MAYBE, raw_operator, profiles, 1),
@@ -136,9 +174,11 @@ static const cyaml_schema_field_t raw_limits_fields[] = {
 	TEXT(MAYBE, raw_limits, connections_per_address),
 	TEXT(MAYBE, raw_limits, lane_read),
 	TEXT(MAYBE, raw_limits, lane_sign),
+	TEXT(MAYBE, raw_limits, lane_wait),
 	TEXT(MAYBE, raw_limits, lane_batch),
 	TEXT(MAYBE, raw_limits, queue_read),
 	TEXT(MAYBE, raw_limits, queue_sign),
+	TEXT(MAYBE, raw_limits, queue_wait),
 	TEXT(MAYBE, raw_limits, queue_batch),
 	TEXT(MAYBE, raw_limits, loops),
 	TEXT(MAYBE, raw_limits, ocsp_cache),
@@ -161,6 +201,7 @@ static const cyaml_schema_field_t raw_config_fields[] = {
 	SECTIONS(NEEDED, raw_profile, profiles, 1),
 	SECTIONS(MAYBE, raw_acme, acme, 1),
 	SECTIONS(MAYBE, raw_est, est, 1),
+	SECTIONS(MAYBE, raw_scep, scep, 1),
 	SECTION(MAYBE_EMPTY, raw_operator, operator),
 	SECTION(NEEDED, raw_internal, internal),
 	SECTION(MAYBE_EMPTY, raw_validation, validation),

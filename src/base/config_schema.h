@@ -43,8 +43,21 @@ struct raw_acme {
 
 struct raw_est {
 	const char *label, *profile, *anchored_names, *channel_binding, *approval, *server_keys, *request_lifetime;
-	struct raw_texts authentication, anchors;
+	struct raw_texts authentication, anchors, anchor_crls;
 	enum raw_bool registrars;
+};
+
+struct raw_intune {
+	const char *tenant, *client_id, *secret_file, *certificate_file, *key_file;
+	const char *login_url, *graph_url, *resource_url, *proxy, *trust_file, *timeout;
+	enum raw_bool revocations;
+};
+
+struct raw_scep {
+	const char *name, *profile, *static_challenge_file, *renewal_after_expiry, *approval, *ra_key, *request_lifetime;
+	struct raw_texts authentication, static_names, compatibility;
+	enum raw_bool renewal, get_cert, get_crl;
+	struct raw_intune *intune; /* NULL: it has none */
 };
 
 struct raw_operator {
@@ -63,8 +76,8 @@ struct raw_validation {
 
 struct raw_limits {
 	const char *connections, *connections_per_address;
-	const char *lane_read, *lane_sign, *lane_batch;
-	const char *queue_read, *queue_sign, *queue_batch;
+	const char *lane_read, *lane_sign, *lane_wait, *lane_batch;
+	const char *queue_read, *queue_sign, *queue_wait, *queue_batch;
 	const char *loops, *ocsp_cache, *orders_per_account, *keep_finished;
 };
 
@@ -80,6 +93,8 @@ struct raw_config {
 	unsigned n_acme;
 	struct raw_est *est;
 	unsigned n_est;
+	struct raw_scep *scep;
+	unsigned n_scep;
 	struct raw_operator *operator;
 	struct raw_internal *internal;
 	struct raw_validation *validation;

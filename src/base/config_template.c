@@ -55,8 +55,8 @@ static void put_head(struct buf *buf, const struct config_seed *seed)
 static void put_listen(struct buf *buf, const struct config_seed *seed)
 {
 	struct arena *arena = buf->arena;
-	buf_text(buf, "# Addresses to listen on. https: ACME and EST. http: OCSP, CRLs and CA certificates,\n"
-		      "# which relying parties must reach without TLS. mutual: https that asks clients for a\n"
+	buf_text(buf, "# Addresses to listen on. https: ACME, EST and SCEP. http: OCSP, CRLs, CA certificates, which\n"
+		      "# relying parties must reach without TLS, and SCEP. mutual: https that asks clients for a\n"
 		      "# certificate, for EST; browsers and ACME clients do not come here.\n"
 		      "listen:\n");
 	buf_printf(buf, "  https: [%s]\n", endpoint(arena, seed->listen_address, seed->https_port));
@@ -105,7 +105,7 @@ static void put_cas(struct buf *buf)
 static void put_profiles(struct buf *buf)
 {
 	buf_text(buf, "# What certificates may look like. A profile is reached through one kind of door only:\n"
-		      "# acme, est, operator or internal, below. One that no door names does not exist for anybody.\n"
+		      "# acme, est, scep, operator or internal, below. One that no door names does not exist for anybody.\n"
 		      "profiles:\n"
 		      "  # For servers that ask through ACME.\n"
 		      "  - name: server\n"
@@ -134,10 +134,12 @@ static void put_profiles(struct buf *buf)
 		      "    validity: 90d\n"
 		      "    backdate: 1m\n"
 		      "    usages: [server_auth, client_auth]\n"
-		      "    # Kinds of subjectAltNames that a request may have: dns, ip, email, uri.\n"
+		      "    # Kinds of subjectAltNames that a request may have: dns, ip, email, uri,\n"
+		      "    # upn and sid (accounts of Windows).\n"
 		      "    #names: [dns]\n"
 		      "    # What the subject takes from the request: common_name, serial_number, organization,\n"
-		      "    # organizational_unit, country. Left out: nothing of it, as common_name above says.\n"
+		      "    # organizational_unit, locality, state, country. Left out: nothing of it, as\n"
+		      "    # common_name above says.\n"
 		      "    #subject: [common_name, serial_number]\n"
 		      "    # IP addresses must be in one of these. Left out: any.\n"
 		      "    #permitted_networks: [\"192.0.2.0/24\", \"2001:db8::/32\"]\n"
@@ -149,6 +151,16 @@ static void put_profiles(struct buf *buf)
 		      "    usages: [client_auth]\n"
 		      "    names: [dns, ip]\n"
 		      "    subject: [common_name, serial_number]\n"
+		      "  # For devices that ask through SCEP; whoever manages them says which names they get.\n"
+		      "  - name: mobile\n"
+		      "    ca: issuing\n"
+		      "    validity: 365d\n"
+		      "    backdate: 1m\n"
+		      "    # SCEP encrypts to the key of the request, which RSA alone can do.\n"
+		      "    key_types: [RSA-2048, RSA-3072, RSA-4096]\n"
+		      "    usages: [client_auth]\n"
+		      "    names: [dns, email, uri]\n"
+		      "    subject: [common_name, serial_number, organization, organizational_unit]\n"
 		      "  # For the TLS certificate of this server.\n"
 		      "  - name: front\n"
 		      "    ca: issuing\n"
@@ -182,6 +194,8 @@ static void put_doors(struct buf *buf)
 		      "    authentication: [certificate, user, token]\n"
 		      "    # Certificates under these count, too: those that the manufacturer put into devices.\n"
 		      "    #anchors: [manufacturer.pem]\n"
+		      "    # CRLs of that manufacturer, PEM or DER: which of them count no more.\n"
+		      "    #anchor_crls: [manufacturer.crl]\n"
 		      "    # What they may ask for: same, their own subject and names; any that the profile gives.\n"
 		      "    #anchored_names: same\n"
 		      "    # Whether a request must be tied to its TLS connection: optional or required.\n"
@@ -195,9 +209,65 @@ static void put_doors(struct buf *buf)
 		      "    #server_keys: off\n"
 		      "    # A request that waits for approval is forgotten after this time.\n"
 		      "    #request_lifetime: 7d\n"
-		      "\n"
-		      "# `chancery cert issue --profile …` may use these.\n"
+		      "\n");
+}
 
+static void put_scep(struct buf *buf)
+{
+	buf_text(buf, "# SCEP endpoints: /scep/NAME, on http and on https.\n"
+		      "scep:\n"
+		      "  - name: default\n"
+		      "    profile: mobile\n"
+		      "    # For a first certificate each of these is enough: challenge (one-time, made by\n"
+		      "    # `chancery scep challenge create` or by whoever manages the devices), static (one for\n"
+		      "    # all, for the names below), intune (Microsoft says whether it is its own), approval (no\n"
+		      "    # challenge: each request waits for `chancery request approve`). Left out: renewals only.\n"
+		      "    authentication: [challenge]\n"
+		      "    # The challenge for all, on one line of a file that its owner only can read, and what it\n"
+		      "    # is good for: names, or all that end alike.\n"
+		      "    #static_challenge_file: scep-challenge\n"
+		      "    #static_names: [\"dns:*.devices.example.internal\"]\n"
+		      "    # Whether a certificate of this endpoint is enough to get the next one, and for how long\n"
+		      "    # after its end.\n"
+		      "    #renewal: true\n"
+		      "    #renewal_after_expiry: 0s\n"
+		      "    # automatic, or manual: first requests wait for `chancery request approve` besides.\n"
+		      "    #approval: automatic\n"
+		      "    # What old devices need: 3des, sha1. Left out: neither.\n"
+		      "    #compatibility: [3des, sha1]\n"
+		      "    # The key to which clients encrypt, in the token: RSA-2048, RSA-3072, RSA-4096.\n"
+		      "    #ra_key: RSA-2048\n"
+		      "    # Whether holders of certificates may ask for certificates and for the CRL by SCEP.\n"
+		      "    #get_cert: true\n"
+		      "    #get_crl: true\n"
+		      "    # A request that waits for approval is forgotten after this time.\n"
+		      "    #request_lifetime: 7d\n"
+		      "    # Microsoft Intune, for `intune` above: the application that speaks for this CA.\n"
+		      "    #intune:\n"
+		      "      #tenant: contoso.onmicrosoft.com\n"
+		      "      #client_id: 00000000-0000-0000-0000-000000000000\n"
+		      "      # Its secret on one line of a file; or instead a certificate and its key, in PEM.\n"
+		      "      #secret_file: intune.secret\n"
+		      "      #certificate_file: intune.pem\n"
+		      "      #key_file: intune.key\n"
+		      "      # Microsoft's services; national clouds have others.\n"
+		      "      #login_url: https://login.microsoftonline.com\n"
+		      "      #graph_url: https://graph.microsoft.com\n"
+		      "      #resource_url: https://api.manage.microsoft.com/\n"
+		      "      # A proxy on the way there.\n"
+		      "      #proxy: http://proxy.example.internal:3128\n"
+		      "      # Roots that may have signed for their TLS. Left out: the system's.\n"
+		      "      #trust_file: microsoft-roots.pem\n"
+		      "      # How long one call may take.\n"
+		      "      #timeout: 10s\n"
+		      "      # Whether certificates that Intune wants revoked are revoked.\n"
+		      "      #revocations: true\n"
+		      "\n");
+}
+
+static void put_inner_doors(struct buf *buf)
+{
+	buf_text(buf, "# `chancery cert issue --profile …` may use these.\n"
 		      "operator:\n"
 		      "  profiles: [operator]\n"
 		      "\n"
@@ -235,13 +305,16 @@ static void put_limits(struct buf *buf)
 		      "  # Open connections, in all and from one address.\n"
 		      "  #connections: 4096\n"
 		      "  #connections_per_address: 256\n"
-		      "  # Worker threads: for reading, for what ends in a signature, for long lists.\n"
+		      "  # Worker threads: for reading, for what ends in a signature, for what asks services outside\n"
+		      "  # first (Intune), for long lists.\n"
 		      "  #lane_read: 8\n"
 		      "  #lane_sign: 16\n"
+		      "  #lane_wait: 8\n"
 		      "  #lane_batch: 2\n"
 		      "  # Requests that may wait for each of them.\n"
 		      "  #queue_read: 1024\n"
 		      "  #queue_sign: 1024\n"
+		      "  #queue_wait: 256\n"
 		      "  #queue_batch: 256\n"
 		      "  # Threads for the network. Left out: one for each core, four at most.\n"
 		      "  #loops: 2\n"
@@ -264,6 +337,8 @@ char *config_template(struct arena *arena, const struct config_seed *seed)
 	put_cas(&buf);
 	put_profiles(&buf);
 	put_doors(&buf);
+	put_scep(&buf);
+	put_inner_doors(&buf);
 	put_validation(&buf, seed);
 	put_limits(&buf);
 	return buf_as_text(&buf);

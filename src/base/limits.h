@@ -37,6 +37,7 @@
 #define LIMIT_ACCOUNT_KEYS 1024        /* kept ready to verify with: some 2 KiB each */
 
 /* EST. */
+#define LIMIT_ANCHOR_FILE 16777216     /* a CRL of half a million devices; its signature is checked with each client */
 #define LIMIT_BODY_EST 65536           /* a 32 KiB CSR in base64, with line breaks; or a CMS around it */
 #define LIMIT_AUTHORIZATION_BYTES 2048 /* an Authorization header: a password has at most 256 bytes */
 #define LIMIT_USER_NAME 64
@@ -47,9 +48,24 @@
 #define LIMIT_DIGEST_NONCE_S 300       /* a client answers at once, and is told when it was too slow */
 #define LIMIT_LOGIN_FAILURES 10        /* in a row, then the user is locked (E17) */
 #define LIMIT_LOGIN_LOCK_S 900
+#define LIMIT_CLIENT_RSA_BITS 8192     /* of the key of a TLS client certificate: on the loop its signature is checked */
+#define LIMIT_CLIENT_RSA_EXPONENT 32   /* bits; everybody has 65537 */
+#define LIMIT_KEYS_IN_MAKING 4         /* by serverkeygen at once: a quarter of the threads that sign */
 #define LIMIT_EST_PENDING 1000         /* requests of one label that wait for an operator */
+#define LIMIT_EST_PENDING_OF_ONE 100   /* of them, of one requester: a tenth, so that nobody fills a label alone */
 #define LIMIT_EST_REPEAT_S 600         /* how long a repeated request finds its certificate again (E14) */
 #define LIMIT_EST_REFUSALS 60          /* in the audit log, of one node in a minute; the next one tells how many more there were */
+
+/* SCEP. */
+#define LIMIT_BODY_SCEP 65536          /* a 32 KiB CSR, encrypted and signed, with the signer's certificate and those above it */
+#define LIMIT_SCEP_TRANSACTION_ID 128  /* clients send the hash of a key in hex, or a UUID */
+#define LIMIT_SCEP_PENDING 1000        /* requests of one endpoint that wait for an operator */
+#define LIMIT_SCEP_PENDING_OF_ONE 100  /* of them, from one address, behind which a site may be */
+#define LIMIT_SCEP_REPEAT_S 86400      /* how long a transaction that ended is answered again (SP12) */
+#define LIMIT_SCEP_SKEW_S 86400        /* of a client's signingTime: clocks of devices are off by time zones */
+#define LIMIT_SCEP_REFUSALS 60         /* in the audit log, of one node in a minute; the next one tells how many more there were */
+#define LIMIT_SCEP_CHALLENGES 1000     /* that one user may have made and nobody has used */
+#define LIMIT_SCEP_CRL_BYTES 1048576   /* a larger CRL is to be had by HTTP, without being encrypted for each who asks */
 
 /* Keys and certificates (N6, N12, N13). */
 #define LIMIT_RSA_MIN_BITS 2048
@@ -72,6 +88,16 @@
 #define LIMIT_PROBE_URL 2000
 #define LIMIT_PROBE_MS 10000           /* whole probe: DNS, connects, redirects, body */
 #define LIMIT_PROBES_AT_ONCE 4096      /* sockets of the courier (R7) */
+
+/* Calls to services that were configured (Intune). */
+#define LIMIT_CALL_BODY 917504         /* an answer; with its head and a frame around it below LIMIT_FRAME_BYTES */
+#define LIMIT_CALL_REQUEST 524288      /* what we send: the results of 500 revocations */
+#define LIMIT_CALL_TRUST 262144        /* PEM: the system's own store has about as much */
+#define LIMIT_CALL_URL 2000
+#define LIMIT_CALL_HEADER 16384        /* one header of ours: an access token of Microsoft's has about 2 KiB */
+#define LIMIT_CALL_HEADER_BYTES 65536  /* all headers of an answer */
+#define LIMIT_CALL_MS 120000           /* the longest timeout that can be configured, and what a steward's task may take */
+#define LIMIT_CALLS_AT_ONCE 320        /* every thread of the widest lane that waits, and some */
 
 /* Shutdown. */
 #define LIMIT_DRAIN_MS 30000           /* F35 */

@@ -18,6 +18,7 @@ src_base_libbase_a_SOURCES = \
 	src/base/config_lines.c \
 	src/base/config_lines.h \
 	src/base/config_profiles.c \
+	src/base/config_scep.c \
 	src/base/config_schema.c \
 	src/base/config_schema.h \
 	src/base/config_take.c \

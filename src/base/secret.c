@@ -19,6 +19,7 @@
 #include "base/text.h"
 
 #define SECRET_FILE_MAX 1024
+#define KEY_FILE_MAX 16384 /* an RSA key of 4096 bits has 3.3 KiB in PEM */
 
 struct secret {
 	size_t mapped; /* bytes of the mapping that this struct begins */
@@ -87,12 +88,12 @@ static result check_file(struct op *op, int fd, const char *path)
 	return OK;
 }
 
-/* Into the caller's buffer of SECRET_FILE_MAX + 2 bytes, which the caller wipes. */
-static result read_content(struct op *op, int fd, const char *path, uint8_t *p, size_t *out_n)
+/* Into the caller's buffer of `limit` + 2 bytes, which the caller wipes. */
+static result read_content(struct op *op, int fd, const char *path, size_t limit, uint8_t *p, size_t *out_n)
 {
 	size_t n = 0;
 	for (;;) {
-		ssize_t got = read(fd, p + n, SECRET_FILE_MAX + 2 - n);
+		ssize_t got = read(fd, p + n, limit + 2 - n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -105,36 +106,46 @@ static result read_content(struct op *op, int fd, const char *path, uint8_t *p, 
 		n--;
 	if (n == 0)
 		return FAIL(op, ERR_MALFORMED, "%s is empty: it must hold the secret on one line", path);
-	if (n > SECRET_FILE_MAX)
-		return FAIL(op, ERR_LIMIT, "%s is longer than %d bytes", path, SECRET_FILE_MAX);
+	if (n > limit)
+		return FAIL(op, ERR_LIMIT, "%s is longer than %zu bytes", path, limit);
 	if (memchr(p, '\0', n) != NULL)
 		return FAIL(op, ERR_MALFORMED, "%s holds a NUL byte", path);
 	*out_n = n;
 	return OK;
 }
 
-static result read_open(struct op *op, int fd, const char *path, struct secret **out)
+static result read_open(struct op *op, int fd, const char *path, size_t limit, struct secret **out)
 {
-	uint8_t content[SECRET_FILE_MAX + 2];
+	uint8_t content[KEY_FILE_MAX + 2];
 	size_t n = 0;
 
 	TRY(check_file(op, fd, path));
-	result r = read_content(op, fd, path, content, &n);
+	result r = read_content(op, fd, path, limit, content, &n);
 	if (r.err == ERR_NONE)
 		*out = secret_new((struct bytes){ content, n });
 	OPENSSL_cleanse(content, sizeof content);
 	return r;
 }
 
-result secret_read_file(struct op *op, const char *path, struct secret **out)
+static result read_file(struct op *op, const char *path, size_t limit, struct secret **out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return FAIL(op, errno == ENOENT ? ERR_NOT_FOUND : ERR_DENIED, "cannot open %s: %s", path,
 			    strerrordesc_np(errno));
-	result r = read_open(op, fd, path, out);
+	result r = read_open(op, fd, path, limit, out);
 	close(fd);
 	return r;
+}
+
+result secret_read_file(struct op *op, const char *path, struct secret **out)
+{
+	return read_file(op, path, SECRET_FILE_MAX, out);
+}
+
+result secret_read_key_file(struct op *op, const char *path, struct secret **out)
+{
+	return read_file(op, path, KEY_FILE_MAX, out);
 }
 
 void secret_harden_process(void)

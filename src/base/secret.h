@@ -18,6 +18,8 @@ struct bytes secret_bytes(const struct secret *secret); /* NUL-terminated beyond
  * stands below $CREDENTIALS_DIRECTORY (systemd hands those out itself).
  */
 result secret_read_file(struct op *op, const char *path, struct secret **out);
+/* The same for a private key in PEM: up to 16 KiB, as it stands there. */
+result secret_read_key_file(struct op *op, const char *path, struct secret **out);
 
 /* No core dumps, no ptrace by others: every role that holds a secret calls it first. */
 void secret_harden_process(void);

@@ -15,6 +15,7 @@ int command_ca(int argc, char **argv);
 int command_cert(int argc, char **argv);
 int command_crl(int argc, char **argv);
 int command_est(int argc, char **argv);
+int command_scep(int argc, char **argv);
 int command_request(int argc, char **argv);
 int command_audit(int argc, char **argv);
 int command_backup(int argc, char **argv);

@@ -20,6 +20,7 @@
 #include "base/openssl_auto.h"
 #include "base/text.h"
 #include "ca/journal.h"
+#include "ca/scep_ras.h"
 #include "command/lock.h"
 #include "command/operator.h"
 #include "protocols/list.h"
@@ -112,6 +113,8 @@ static result open_token_here(struct op *op, struct doctor *d, char **descriptio
 		r = token_check(op, token, &d->authority->hierarchy->cas[i].key);
 	if (r.err == ERR_NONE && d->authority->hierarchy->has_audit_key)
 		r = token_check(op, token, &d->authority->hierarchy->audit_key);
+	if (r.err == ERR_NONE)
+		r = scep_ras_check_keys(op, d->authority, token);
 	token_free(&token);
 	close(lock);
 	return r;
@@ -126,7 +129,7 @@ static void check_token(struct op *op, struct doctor *d)
 	}
 	result r = open_token_here(op, d, &description);
 	say_result(op, d, "token", r,
-		   r.err == ERR_NONE ? arena_printf(op->arena, "%s; the keys of all CAs are in it", description) : "");
+		   r.err == ERR_NONE ? arena_printf(op->arena, "%s; the keys of all CAs and RAs are in it", description) : "");
 }
 
 /* With no server running its ports must be free. */

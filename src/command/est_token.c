@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "command/command.h"
+#include "command/door_user.h"
 #include "command/print.h"
 
 static const char *create_body(struct op *op, const struct option_list *names, const char *label, const char *ttl)
@@ -11,7 +11,7 @@ static const char *create_body(struct op *op, const struct option_list *names, c
 	struct json_writer w;
 	json_write_init(&w, op->arena);
 	json_write_object(&w, NULL);
-	est_write_names(&w, names->items, names->n);
+	door_write_names(&w, names->items, names->n);
 	json_write_text(&w, "label", label);
 	json_write_text(&w, "ttl", ttl);
 	json_write_object_end(&w);
@@ -20,12 +20,12 @@ static const char *create_body(struct op *op, const struct option_list *names, c
 
 static int create(int argc, char **argv)
 {
-	const char *dir = NULL, *label = NULL, *ttl = "1h", *items[EST_NAMES_MOST];
+	const char *dir = NULL, *label = NULL, *ttl = "1h", *items[DOOR_NAMES_MOST];
 	bool json = false;
 	const struct option_row rows[] = {
 		{ "dir", &dir, NULL }, { "label", &label, NULL }, { "ttl", &ttl, NULL }, { "json", NULL, &json }, { NULL, NULL, NULL }
 	};
-	struct option_list names = { .name = "name", .items = items, .max = EST_NAMES_MOST };
+	struct option_list names = { .name = "name", .items = items, .max = DOOR_NAMES_MOST };
 	struct options options = {
 		.command = "est token create",
 		.rows = rows,
@@ -57,7 +57,7 @@ static int create(int argc, char **argv)
 	if (operator_call(op, &call, &answer).err != ERR_NONE || print_answer(op, answer, json, &token, &is_open).err != ERR_NONE)
 		return command_failed("est token create", op);
 	if (is_open)
-		printf("For %s at label %s, until %s, once. The token is shown this one time:\n%s\n", est_print_names(op, token),
+		printf("For %s at label %s, until %s, once. The token is shown this one time:\n%s\n", door_print_names(op, token),
 		       print_cell(token, "label"), print_cell(token, "expires"), print_cell(token, "token"));
 	op_free(&op);
 	return EXIT_OK;
@@ -87,7 +87,7 @@ static int list(int argc, char **argv)
 		printf("%-16s  %-12s  %-20s  %s\n", "ID", "LABEL", "EXPIRES", "NAMES");
 		json_array_foreach(tokens, i, token)
 			printf("%-16s  %-12s  %-20s  %s\n", print_cell(token, "id"), print_cell(token, "label"),
-			       print_cell(token, "expires"), est_print_names(op, token));
+			       print_cell(token, "expires"), door_print_names(op, token));
 	}
 	op_free(&op);
 	return EXIT_OK;

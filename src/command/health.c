@@ -77,7 +77,7 @@ static result serve_ready(struct op *op, const struct call *call, struct reply *
 
 void health_routes_add(struct server *server)
 {
-	const unsigned everywhere = ON_HTTP | ON_HTTPS | ON_LOCAL;
+	const unsigned everywhere = ON_HTTP | ON_TLS | ON_LOCAL;
 	const struct route health = { .pattern = "/healthz",
 				      .listeners = everywhere,
 				      .get = true,

@@ -16,6 +16,7 @@
 #include "ca/audit.h"
 #include "ca/ceremony.h"
 #include "ca/crl.h"
+#include "ca/scep_ras.h"
 #include "command/lock.h"
 
 #define SOFTHSM_MODULE "/usr/lib/softhsm/libsofthsm2.so"
@@ -134,13 +135,26 @@ static result hold_ceremony(struct op *op, const struct init *in, const struct c
 	return r;
 }
 
-/* The first CRLs and the first checkpoint, so that relying parties and auditors have something from the start. */
+static result make_scep_ras(struct op *op, struct authority *authority)
+{
+	struct scep_ras *ras = scep_ras_new(authority);
+	result r = scep_ras_refresh(op, ras);
+	scep_ras_free(&ras);
+	return r;
+}
+
+/*
+ * The RAs of SCEP endpoints, where the configuration that is there names some; the first CRLs and the first
+ * checkpoint, so that relying parties and auditors have something from the start.
+ */
 static result publish_first(struct op *op, const struct config *config, struct token *own_token)
 {
 	struct authority *authority;
 	char *checkpoint;
 	TRY(authority_open(op, config, own_token, NULL, &authority));
-	result r = crl_refresh(op, authority, true);
+	result r = make_scep_ras(op, authority);
+	if (r.err == ERR_NONE)
+		r = crl_refresh(op, authority, true);
 	if (r.err == ERR_NONE)
 		r = audit_checkpoint(op, authority, false, &checkpoint);
 	authority_free(&authority);

@@ -6,6 +6,7 @@ src_command_libcommand_a_SOURCES = \
 	src/command/cert.c \
 	src/command/command.c src/command/command.h \
 	src/command/doctor.c \
+	src/command/door_user.c src/command/door_user.h \
 	src/command/est.c src/command/est.h \
 	src/command/est_token.c \
 	src/command/est_user.c \
@@ -17,6 +18,9 @@ src_command_libcommand_a_SOURCES = \
 	src/command/options.c src/command/options.h \
 	src/command/print.c src/command/print.h \
 	src/command/request.c \
+	src/command/scep.c src/command/scep.h \
+	src/command/scep_challenge.c \
+	src/command/scep_user.c \
 	src/command/restore.c \
 	src/command/serve.c \
 	src/command/server_role.c src/command/server_role.h

@@ -57,10 +57,10 @@ static int list(int argc, char **argv)
 	if (is_open) {
 		const json_t *row;
 		size_t i;
-		printf("%-22s  %-10s  %-20s  %-12s  %-24s  %s\n", "ID", "STATUS", "CREATED", "LABEL", "REQUESTER", "NAMES");
+		printf("%-22s  %-10s  %-20s  %-4s  %-12s  %-24s  %s\n", "ID", "STATUS", "CREATED", "DOOR", "LABEL", "REQUESTER", "NAMES");
 		json_array_foreach(requests, i, row)
-			printf("%-22s  %-10s  %-20s  %-12s  %-24s  %s\n", print_cell(row, "id"), print_cell(row, "status"),
-			       print_cell(row, "created"), print_cell(row, "label"), print_cell(row, "requester"),
+			printf("%-22s  %-10s  %-20s  %-4s  %-12s  %-24s  %s\n", print_cell(row, "id"), print_cell(row, "status"),
+			       print_cell(row, "created"), print_cell(row, "door"), print_cell(row, "label"), print_cell(row, "requester"),
 			       print_names(op, row));
 	}
 	op_free(&op);

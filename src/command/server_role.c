@@ -184,12 +184,14 @@ static void open_lanes(struct server *server)
 	const struct config_limits *limits = &server->config->limits;
 	server->lanes[LANE_READ] = lane_new("read", limits->lane_read, limits->queue_read);
 	server->lanes[LANE_SIGN] = lane_new("sign", limits->lane_sign, limits->queue_sign);
+	server->lanes[LANE_WAIT] = lane_new("wait", limits->lane_wait, limits->queue_wait);
 	server->lanes[LANE_BATCH] = lane_new("batch", limits->lane_batch, limits->queue_batch);
 }
 
 static void open_protocols(struct server *server)
 {
-	const struct protocol_host host = { server->authority, server->steward, server->lanes[LANE_BATCH] };
+	const struct protocol_host host = { server->authority, server->steward, server->lanes[LANE_WAIT],
+					    server->lanes[LANE_BATCH] };
 	for (unsigned i = 0; protocol_list[i].name != NULL; i++) {
 		ASSERT(i < PROTOCOLS_MAX);
 		protocol_list[i].open(&host, server->routes, &server->protocol_states[i]);

@@ -8,8 +8,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "courier/call_message.h"
 #include "courier/probe_message.h"
 #include "ipc/channel.h"
 
@@ -64,10 +66,12 @@ bool courier_is_up(struct courier *courier)
 	return channel_is_up(courier->channel);
 }
 
-/* A probe that failed while others were answered was unlucky; silence towards all is a hang. */
-static void look_for_hang(struct courier *courier)
+#define CALL_SLACK_MS 5000 /* after a call's timeout, at which the courier ends it itself */
+
+/* What failed while others were answered was unlucky; silence towards all is a hang. */
+static void look_for_hang(struct courier *courier, int64_t limit_ms)
 {
-	if (channel_quiet_ms(courier->channel) < courier->probe_ms || atomic_exchange(&courier->is_given_up, true))
+	if (channel_quiet_ms(courier->channel) < limit_ms || atomic_exchange(&courier->is_given_up, true))
 		return;
 	log_warning(NULL, "courier.hangs", "the courier gives no answers; it should be started again");
 	if (courier->recycle != NULL)
@@ -84,7 +88,7 @@ static void on_answer(void *arg, struct bytes payload, const char *failed)
 		failed = op->detail;
 	pending->done(pending->arg, failed == NULL ? &reply : NULL, failed);
 	if (failed != NULL)
-		look_for_hang(pending->courier);
+		look_for_hang(pending->courier, pending->courier->probe_ms);
 	op_free(&op);
 	free(pending);
 }
@@ -108,4 +112,33 @@ result courier_http01(struct op *op, struct courier *courier, const char *host, 
 	if (r.err != ERR_NONE)
 		free(pending);
 	return r;
+}
+
+/* Until op's deadline, which is ours to bring forward for a while. */
+static result call_within(struct op *op, struct courier *courier, struct bytes payload, int64_t limit_ms, struct bytes *answer)
+{
+	int64_t kept_ms = op->deadline_ms, end_ms = clock_monotonic_ms() + limit_ms;
+
+	if (kept_ms == 0 || kept_ms > end_ms)
+		op->deadline_ms = end_ms;
+	result r = channel_call(op, courier->channel, COURIER_CALL, payload, answer);
+	op->deadline_ms = kept_ms;
+	return r;
+}
+
+result courier_call(struct op *op, struct courier *courier, const struct courier_request *request,
+		    struct courier_response *out)
+{
+	struct bytes answer;
+	struct buf payload;
+
+	TRY(courier_request_check(op, request));
+	arena_wipe_when_freed(op->arena);
+	buf_init(&payload, op->arena, 4096 + request->body.n + request->trust.n);
+	courier_request_put(&payload, request);
+	result r = call_within(op, courier, buf_as_bytes(&payload), request->timeout_ms + CALL_SLACK_MS, &answer);
+	if (r.err == ERR_BUSY)
+		look_for_hang(courier, request->timeout_ms + CALL_SLACK_MS);
+	TRY(r);
+	return courier_response_read(op, answer, out);
 }

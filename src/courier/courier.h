@@ -49,6 +49,44 @@ typedef void courier_done(void *arg, const struct probe_reply *reply, const char
 result courier_http01(struct op *op, struct courier *courier, const char *host, const char *token, courier_done *done,
 		      void *arg);
 
+/*
+ * A call to a service that the operator has named: by https, with the server's
+ * certificate verified. What holds for probes does not hold here (a private
+ * address is as good as any), but nothing is followed, kept or decompressed
+ * either: one request, one connection, one answer.
+ */
+struct courier_header {
+	const char *name, *value;
+};
+
+struct courier_request {
+	const char *method;                    /* "GET" or "POST" */
+	const char *url;                       /* https */
+	const struct courier_header *headers;
+	unsigned n_headers;
+	struct bytes body;                     /* of a POST */
+	const char *proxy;                     /* "http://proxy.example:3128"; NULL: none */
+	struct bytes trust;                    /* PEM of those who may vouch for the server; empty: the system's */
+	int64_t timeout_ms;                    /* for all of it */
+	size_t body_limit;                     /* of the answer; at most LIMIT_CALL_BODY */
+};
+
+struct courier_response {
+	unsigned status;
+	const char *content_type, *retry_after; /* NULL: the header is not there, or more than once */
+	struct bytes body;
+};
+
+/*
+ * Blocks until the answer is there, whatever its status, for at most the timeout
+ * or until op's deadline. op's arena is wiped when it is freed: requests carry
+ * credentials. ERR_BACKEND: the service could not be reached, is not who it
+ * should be, or sent no answer within the limits; ERR_BUSY: there is no courier
+ * now, or it has too much to do; ERR_MALFORMED: a request that cannot be made.
+ */
+result courier_call(struct op *op, struct courier *courier, const struct courier_request *request,
+		    struct courier_response *out);
+
 /* Tests only: how long a probe may take, in place of LIMIT_PROBE_MS. */
 void courier_fix_limit(struct courier *courier, int64_t probe_ms);
 

@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "courier/service_call.h"
 #include "ipc/channel.h"
 #include "ipc/role.h"
 
@@ -22,6 +23,7 @@ struct line {
 	struct event_base *base;
 	struct bufferevent *stream;
 	struct probes *probes;
+	struct service_calls *calls;
 };
 
 static void send_frame(void *arg, uint16_t type, uint64_t id, struct bytes payload)
@@ -36,20 +38,45 @@ static void send_frame(void *arg, uint16_t type, uint64_t id, struct bytes paylo
 	arena_free(&arena);
 }
 
-/* Takes the op. */
-static void handle_frame(struct line *line, struct op *own_op, const struct frame *frame)
+/* Takes the op, as those that it calls do. */
+static void handle_http01(struct line *line, struct op *own_op, const struct frame *frame)
 {
 	struct probe_request request;
-	result r = frame->type == COURIER_HTTP01 ?
-			   probe_request_read(own_op, frame->payload, &request) :
-			   FAIL(own_op, ERR_BUG, "the courier does not know frames of type %u", frame->type);
 
-	if (r.err == ERR_NONE) {
+	if (probe_request_read(own_op, frame->payload, &request).err == ERR_NONE) {
 		probe_start(line->probes, own_op, frame->id, &request);
 		return;
 	}
 	probe_send_failure(line->probes, frame->id, own_op);
 	op_free(&own_op);
+}
+
+static void handle_call(struct line *line, struct op *own_op, const struct frame *frame)
+{
+	struct courier_request request;
+
+	if (courier_request_read(own_op, frame->payload, &request).err == ERR_NONE) {
+		service_call_start(line->calls, own_op, frame->id, &request);
+		return;
+	}
+	probe_send_failure(line->probes, frame->id, own_op);
+	op_free(&own_op);
+}
+
+static void handle_frame(struct line *line, struct op *own_op, const struct frame *frame)
+{
+	switch (frame->type) {
+	case COURIER_HTTP01:
+		handle_http01(line, own_op, frame);
+		break;
+	case COURIER_CALL:
+		handle_call(line, own_op, frame);
+		break;
+	default:
+		IGNORE(FAIL(own_op, ERR_BUG, "the courier does not know frames of type %u", frame->type)); /* sent below */
+		probe_send_failure(line->probes, frame->id, own_op);
+		op_free(&own_op);
+	}
 }
 
 /* One frame, if a whole one is there; each gets an op of its own, which the probe keeps. */
@@ -99,7 +126,8 @@ static result line_open(struct op *op, int own_fd, const struct config *config, 
 	line->stream = bufferevent_socket_new(line->base, own_fd, BEV_OPT_CLOSE_ON_FREE);
 	ASSERT(line->stream != NULL);
 	bufferevent_setcb(line->stream, on_input, NULL, on_end, line);
-	return probes_new(op, line->base, config, tuning, send_frame, line, &line->probes);
+	TRY(probes_new(op, line->base, config, tuning, send_frame, line, &line->probes));
+	return service_calls_new(op, line->base, config, send_frame, line, &line->calls);
 }
 
 static void line_run(struct line *line)
@@ -110,6 +138,7 @@ static void line_run(struct line *line)
 
 static void line_close(struct line *line)
 {
+	service_calls_free(&line->calls);
 	probes_free(&line->probes);
 	bufferevent_free(line->stream);
 	event_base_free(line->base);
@@ -126,10 +155,10 @@ result courier_serve(struct op *op, int own_fd, const struct config *config, con
 	return r;
 }
 
-/* A probe holds a socket to each resolver, or one to a server. */
+/* A probe or call holds a socket to each resolver, or one to a server. */
 static void raise_descriptor_limit(unsigned n_resolvers)
 {
-	rlim_t wanted = LIMIT_PROBES_AT_ONCE * (n_resolvers > 2 ? n_resolvers : 2) + SPARE_DESCRIPTORS;
+	rlim_t wanted = (LIMIT_PROBES_AT_ONCE + LIMIT_CALLS_AT_ONCE) * (n_resolvers > 2 ? n_resolvers : 2) + SPARE_DESCRIPTORS;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)

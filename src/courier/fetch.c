@@ -1,27 +1,22 @@
 /*
- * libcurl under libevent. Every fetch is a connection of its own with a DNS
+ * libcurl (transfers.h). Every fetch is a connection of its own with a DNS
  * cache of its own that holds one entry, host:port -> vetted address; nothing is
  * shared between probes but the loop.
  */
 #include "courier/fetch.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Option names are checked against their argument types by curl.h; a refusal at run time would be our bug. */
-#define SET(easy, option, value) ASSERT(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
-#define SET_MULTI(multi, option, value) ASSERT(curl_multi_setopt((multi), (option), (value)) == CURLM_OK)
+#include "courier/transfers.h"
 
 #define BUFFER_BYTES 4096 /* of each transfer: an answer is some hundred bytes, and there may be thousands */
 #define USER_AGENT "chancery/0.1 (+http-01 validation)"
 
 struct fetcher {
-	struct event_base *base;
-	CURLM *multi;
-	struct event *timer;
+	struct transfers *transfers;
 	struct curl_slist *headers;
 };
 
@@ -32,7 +27,7 @@ struct fetch {
 	struct fetcher *fetcher;
 	struct op *op;
 	union address address;
-	CURL *easy;
+	struct transfer transfer;
 	CURLSH *share;
 	struct curl_slist *pin;
 	bool has_strayed; /* libcurl wanted another address than the vetted one */
@@ -43,77 +38,14 @@ struct fetch {
 	void *arg;
 };
 
-/* --- the loop's side --- */
-
-static void collect_finished(struct fetcher *fetcher);
-
-static void on_socket_ready(evutil_socket_t fd, short what, void *arg)
-{
-	struct fetcher *fetcher = arg;
-	int mask = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
-	int running;
-
-	curl_multi_socket_action(fetcher->multi, fd, mask, &running);
-	collect_finished(fetcher);
-}
-
-static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
-{
-	struct fetcher *fetcher = arg;
-	int running;
-
-	curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	collect_finished(fetcher);
-}
-
-static int set_timer(CURLM *multi UNUSED, long after_ms, void *arg)
-{
-	struct fetcher *fetcher = arg;
-	struct timeval after = { after_ms / 1000, after_ms % 1000 * 1000 };
-
-	if (after_ms < 0)
-		event_del(fetcher->timer);
-	else
-		event_add(fetcher->timer, &after);
-	return 0;
-}
-
-static int watch_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, void *socket_arg)
-{
-	struct fetcher *fetcher = arg;
-	struct event *event = socket_arg;
-	short events = EV_PERSIST;
-
-	if (event != NULL)
-		event_free(event);
-	if (what == CURL_POLL_REMOVE) {
-		curl_multi_assign(fetcher->multi, fd, NULL);
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		events |= EV_READ;
-	if (what & CURL_POLL_OUT)
-		events |= EV_WRITE;
-	event = event_new(fetcher->base, fd, events, on_socket_ready, fetcher);
-	ASSERT(event != NULL && event_add(event, NULL) == 0);
-	curl_multi_assign(fetcher->multi, fd, event);
-	return 0;
-}
-
 struct fetcher *fetcher_new(struct event_base *base)
 {
 	struct fetcher *fetcher = calloc(1, sizeof(*fetcher));
 
-	ASSERT(fetcher != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-	fetcher->base = base;
-	fetcher->multi = curl_multi_init();
-	fetcher->timer = evtimer_new(base, on_timer, fetcher);
+	ASSERT(fetcher != NULL);
+	fetcher->transfers = transfers_new(base);
 	fetcher->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
-	ASSERT(fetcher->multi != NULL && fetcher->timer != NULL && fetcher->headers != NULL);
-	SET_MULTI(fetcher->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	SET_MULTI(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
-	SET_MULTI(fetcher->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	SET_MULTI(fetcher->multi, CURLMOPT_TIMERDATA, fetcher);
+	ASSERT(fetcher->headers != NULL);
 	return fetcher;
 }
 
@@ -121,11 +53,9 @@ void fetcher_free(struct fetcher **fetcher)
 {
 	if (*fetcher == NULL)
 		return;
-	curl_multi_cleanup((*fetcher)->multi);
-	event_free((*fetcher)->timer);
+	transfers_free(&(*fetcher)->transfers);
 	curl_slist_free_all((*fetcher)->headers);
 	free(*fetcher);
-	curl_global_cleanup();
 	*fetcher = NULL;
 }
 
@@ -182,7 +112,7 @@ static enum stop read_header_line(struct fetch *fetch, struct bytes line)
 	if (header_value(line, "Transfer-Encoding", &value) &&
 	    (value.n != 7 || strncasecmp((const char *)value.p, "chunked", 7) != 0))
 		return STOP_CODING;
-	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(fetch->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
 	/* The end of the head. Only a 200 has a body that anybody reads. */
 	if ((bytes_equal_text(line, "\r\n") || bytes_equal_text(line, "\n")) && status > 200)
 		return STOP_HEAD_IS_ENOUGH;
@@ -220,7 +150,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 
 static void set_what(struct fetch *fetch, const struct target *target)
 {
-	CURL *easy = fetch->easy;
+	CURL *easy = fetch->transfer.easy;
 
 	SET(easy, CURLOPT_URL, target->url);
 	SET(easy, CURLOPT_PROTOCOLS_STR, target->is_https ? "https" : "http");
@@ -244,7 +174,7 @@ static void set_what(struct fetch *fetch, const struct target *target)
 
 static void set_where(struct fetch *fetch, const struct target *target, int64_t connect_ms)
 {
-	CURL *easy = fetch->easy;
+	CURL *easy = fetch->transfer.easy;
 	const char *address = address_text(fetch->op->arena, &fetch->address);
 
 	fetch->pin = curl_slist_append(
@@ -268,15 +198,16 @@ static void set_where(struct fetch *fetch, const struct target *target, int64_t 
 
 static void set_how(struct fetch *fetch)
 {
-	CURL *easy = fetch->easy;
+	CURL *easy = fetch->transfer.easy;
 
 	SET(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
 	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(easy, CURLOPT_HEADERDATA, fetch);
 	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
 	SET(easy, CURLOPT_WRITEDATA, fetch);
-	SET(easy, CURLOPT_PRIVATE, fetch);
 }
+
+static void fetch_finish(void *arg, CURLcode code);
 
 struct fetch *fetch_start(struct op *op, struct fetcher *fetcher, const struct target *target,
 			  const union address *address, int64_t connect_ms, fetch_done *done, void *arg)
@@ -288,28 +219,29 @@ struct fetch *fetch_start(struct op *op, struct fetcher *fetcher, const struct t
 	fetch->address = *address;
 	fetch->done = done;
 	fetch->arg = arg;
-	fetch->easy = curl_easy_init();
-	ASSERT(fetch->easy != NULL);
+	fetch->transfer = (struct transfer){ curl_easy_init(), fetch_finish, fetch };
+	ASSERT(fetch->transfer.easy != NULL);
 	set_what(fetch, target);
 	set_where(fetch, target, connect_ms);
 	set_how(fetch);
-	ASSERT(curl_multi_add_handle(fetcher->multi, fetch->easy) == CURLM_OK);
+	transfer_start(fetcher->transfers, &fetch->transfer);
 	return fetch;
 }
 
 static void fetch_release(struct fetch *fetch)
 {
-	curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
-	curl_easy_cleanup(fetch->easy);
+	curl_easy_cleanup(fetch->transfer.easy);
 	curl_share_cleanup(fetch->share);
 	curl_slist_free_all(fetch->pin);
-	fetch->easy = NULL;
+	fetch->transfer.easy = NULL;
 }
 
 void fetch_cancel(struct fetch **fetch)
 {
-	if (*fetch != NULL)
+	if (*fetch != NULL) {
+		transfer_cancel((*fetch)->fetcher->transfers, &(*fetch)->transfer);
 		fetch_release(*fetch);
+	}
 	*fetch = NULL;
 }
 
@@ -326,7 +258,7 @@ static void end_unconnected(struct fetch *fetch)
 	struct fetch_answer *answer = &fetch->answer;
 	long error = 0;
 
-	curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &error);
+	curl_easy_getinfo(fetch->transfer.easy, CURLINFO_OS_ERRNO, &error);
 	answer->end = FETCH_NOT_CONNECTED;
 	if (fetch->has_strayed)
 		answer->why = "was not the address that was asked for";
@@ -393,37 +325,20 @@ static void end_with_code(struct fetch_answer *answer, CURLcode code)
 	}
 }
 
-static void fetch_finish(struct fetch *fetch, CURLcode code)
+static void fetch_finish(void *arg, CURLcode code)
 {
+	struct fetch *fetch = arg;
 	fetch_done *done = fetch->done;
 	long status = 0;
 
-	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(fetch->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
 	fetch->answer.status = (unsigned)status;
 	if (fetch->stop != STOP_NONE)
 		end_stopped(fetch);
-	else if (code != CURLE_OK && !was_connected(fetch->easy))
+	else if (code != CURLE_OK && !was_connected(fetch->transfer.easy))
 		end_unconnected(fetch);
 	else
 		end_with_code(&fetch->answer, code);
 	fetch_release(fetch);
 	done(fetch->arg, &fetch->answer);
-}
-
-/* `done` may start another fetch; so each message is used up before it runs. */
-static void collect_finished(struct fetcher *fetcher)
-{
-	const CURLMsg *message;
-	int left;
-
-	while ((message = curl_multi_info_read(fetcher->multi, &left)) != NULL) {
-		CURLcode code = message->data.result;
-		char *fetch = NULL;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
-		ASSERT(fetch != NULL);
-		fetch_finish((struct fetch *)(void *)fetch, code);
-	}
 }

@@ -4,6 +4,8 @@ src_courier_libcourier_a_SOURCES = \
 	src/courier/address.h \
 	src/courier/address_policy.c \
 	src/courier/address_policy.h \
+	src/courier/call_message.c \
+	src/courier/call_message.h \
 	src/courier/courier.c \
 	src/courier/courier.h \
 	src/courier/courier_process.c \
@@ -23,12 +25,17 @@ src_courier_libcourier_a_SOURCES = \
 	src/courier/redirect.c \
 	src/courier/redirect.h \
 	src/courier/resolve.c \
-	src/courier/resolve.h
+	src/courier/resolve.h \
+	src/courier/service_call.c \
+	src/courier/service_call.h \
+	src/courier/transfers.c \
+	src/courier/transfers.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_address_policy \
 	tests/unit/test_courier \
+	tests/unit/test_courier_call \
 	tests/unit/test_dns_answer \
 	tests/unit/test_redirect
 COURIER_TEST_LIBS = $(COURIER_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
@@ -45,6 +52,10 @@ tests_unit_test_courier_SOURCES = tests/unit/test_courier.c tests/unit/check.h t
 	tests/fake/courier_peers.c tests/fake/courier_peers.h
 tests_unit_test_courier_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_courier_LDADD = $(COURIER_TEST_LIBS)
+tests_unit_test_courier_call_SOURCES = tests/unit/test_courier_call.c tests/unit/check.h tests/unit/fixture.h \
+	tests/fake/courier_peers.c tests/fake/courier_peers.h tests/fake/tls_service.c tests/fake/tls_service.h
+tests_unit_test_courier_call_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_courier_call_LDADD = $(COURIER_TEST_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/replay_dns_answer

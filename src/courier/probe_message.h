@@ -3,7 +3,7 @@
 
 #include "courier/courier.h"
 
-enum courier_frame { COURIER_HTTP01 = 1 };
+enum courier_frame { COURIER_HTTP01 = 1, COURIER_CALL = 2 };
 
 struct probe_request {
 	const char *host, *token;

@@ -7,7 +7,13 @@
 
 #include "server/call.h"
 
-enum lane_name { LANE_READ, LANE_SIGN, LANE_BATCH, LANE_COUNT };
+enum lane_name {
+	LANE_READ,
+	LANE_SIGN,
+	LANE_WAIT, /* signs as well, but asks a service outside first: a slow one must not hold up the others */
+	LANE_BATCH,
+	LANE_COUNT
+};
 enum listener_kind {
 	ON_HTTP = 1,
 	ON_HTTPS = 2,

@@ -1,11 +1,13 @@
 /* One SSL_CTX per certificate, under a mutex that is held for a pointer's copy only. */
 #include "server/tls.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/openssl_auto.h"
 
 AUTO_DEFINE(SSL_CTX, SSL_CTX_free);
@@ -73,12 +75,27 @@ bool tls_is_mutual(SSL *ssl)
 	return ssl != NULL && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
 }
 
+/* What it costs to check one signature of the client's is for the client to say, within these bounds. */
+static bool is_cheap(const X509 *certificate)
+{
+	EVP_PKEY *key = certificate != NULL ? X509_get0_pubkey(certificate) : NULL;
+	BIGNUM *exponent = NULL;
+	if (key == NULL || !EVP_PKEY_is_a(key, "RSA"))
+		return true;
+	bool is_read = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1;
+	bool is_in_bounds = is_read && BN_num_bits(exponent) <= LIMIT_CLIENT_RSA_EXPONENT &&
+			    EVP_PKEY_get_bits(key) <= LIMIT_CLIENT_RSA_BITS;
+	BN_free(exponent);
+	return is_in_bounds;
+}
+
 /* Any chain will do here: the endpoints have anchors of their own. */
 static int take_any_chain(X509_STORE_CTX *chain, void *arg)
 {
 	(void)arg;
-	X509_STORE_CTX_set_error(chain, X509_V_OK);
-	return 1;
+	bool is_taken = is_cheap(X509_STORE_CTX_get0_cert(chain));
+	X509_STORE_CTX_set_error(chain, is_taken ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+	return is_taken;
 }
 
 /* server_name: a list with one entry of type host_name. Malformed ones are OpenSSL's to refuse, later. */

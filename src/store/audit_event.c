@@ -40,6 +40,7 @@ static const char *const type_names[AUDIT_TYPE_COUNT] = {
 	[AUDIT_AUTHENTICATION_REFUSED] = "authentication.refused",
 	[AUDIT_ENROLLMENT_REQUESTED] = "enrollment.requested",
 	[AUDIT_ENROLLMENT_DECIDED] = "enrollment.decided",
+	[AUDIT_SCEP_RA_CHANGED] = "scep.ra-changed",
 };
 
 const char *audit_type_name(enum audit_type type)

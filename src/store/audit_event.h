@@ -37,6 +37,7 @@ enum audit_type {
 	AUDIT_AUTHENTICATION_REFUSED,
 	AUDIT_ENROLLMENT_REQUESTED,  /* a request without an order (EST) */
 	AUDIT_ENROLLMENT_DECIDED,
+	AUDIT_SCEP_RA_CHANGED,       /* another certificate, and maybe another key */
 	AUDIT_TYPE_COUNT
 };
 const char *audit_type_name(enum audit_type type); /* "certificate.issued" */

@@ -10,7 +10,7 @@ struct key_row {
 	const char *label;     /* unique */
 	struct bytes id;       /* CKA_ID */
 	const char *type;      /* key_type_name */
-	const char *purpose;   /* "ca", "ocsp", "audit" */
+	const char *purpose;   /* "ca", "ocsp", "audit", "scep" */
 	struct bytes spki;
 	int64_t created_s;
 };

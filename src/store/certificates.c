@@ -20,10 +20,10 @@ const char *certificate_status_name(enum certificate_status status)
 	" c.requester, c.claim_kind, c.claim_id, c.node, c.not_before_s, c.not_after_s, c.intended_s, c.issued_s," \
 	" c.profile_hash"
 
-/* Organizations, their units and countries are no names to look for: they would find a whole fleet. */
+/* Organizations, their units and places are no names to look for: they would find a whole fleet. */
 static bool is_looked_for(const char *type)
 {
-	static const char *const others[] = { "o", "ou", "c", NULL };
+	static const char *const others[] = { "o", "ou", "l", "st", "c", NULL };
 	return !text_is_one_of(type, others);
 }
 

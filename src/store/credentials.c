@@ -117,29 +117,30 @@ result user_note_success(struct op *op, struct db *db, const char *door, const c
 		      NULL, NULL, DB_STR(door), DB_STR(name));
 }
 
-#define TOKEN_COLUMNS "hash, door, endpoint, names, made_by, created_s, expires_s, used_s, used_for"
+#define TOKEN_COLUMNS "hash, door, endpoint, names, are_patterns, made_by, created_s, expires_s, used_s, used_for"
 
 result one_time_token_insert(struct op *op, struct db *db, const struct one_time_token *t)
 {
-	return DB_RUN(op, db, "INSERT INTO enrollment_token (" TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL)",
+	return DB_RUN(op, db, "INSERT INTO enrollment_token (" TOKEN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, NULL)",
 		      NULL, NULL, NULL, DB_BLOB(t->hash), DB_STR(t->door), DB_STR(t->endpoint), DB_STR(t->names),
-		      DB_STR(t->made_by), DB_INT(t->created_s), DB_INT(t->expires_s));
+		      DB_INT(t->are_patterns), DB_STR(t->made_by), DB_INT(t->created_s), DB_INT(t->expires_s));
 }
 
 static result add_token(struct op *op, void *list, const struct db_value *c, unsigned n)
 {
-	ASSERT(n == 9);
+	ASSERT(n == 10);
 	struct one_time_token *token = row_list_add(op, list);
 	*token = (struct one_time_token){
 		.hash = row_bytes(op, &c[0]),
 		.door = row_text(op, &c[1]),
 		.endpoint = row_text(op, &c[2]),
 		.names = row_text(op, &c[3]),
-		.made_by = row_text(op, &c[4]),
-		.created_s = c[5].integer,
-		.expires_s = c[6].integer,
-		.used_s = c[7].integer,
-		.used_for = row_text(op, &c[8]),
+		.are_patterns = c[4].integer != 0,
+		.made_by = row_text(op, &c[5]),
+		.created_s = c[6].integer,
+		.expires_s = c[7].integer,
+		.used_s = c[8].integer,
+		.used_for = row_text(op, &c[9]),
 	};
 	return OK;
 }
@@ -172,6 +173,15 @@ result one_time_token_list(struct op *op, struct db *db, const char *door, struc
 		   add_token, &list, NULL, DB_STR(door)));
 	*out = list.items;
 	*n = list.n;
+	return OK;
+}
+
+result one_time_token_count(struct op *op, struct db *db, const char *made_by, int64_t now_s, unsigned *n)
+{
+	int64_t count = 0;
+	TRY(DB_RUN(op, db, "SELECT COUNT(*) FROM enrollment_token WHERE made_by = $1 AND used_s = 0 AND expires_s > $2",
+		   row_take_integer, &count, NULL, DB_STR(made_by), DB_INT(now_s)));
+	*n = (unsigned)count;
 	return OK;
 }
 

@@ -39,6 +39,7 @@ struct one_time_token {
 	struct bytes hash;        /* SHA-256 of the token: the key */
 	const char *door, *endpoint;
 	const char *names;        /* JSON array of text forms: exactly what it is good for */
+	bool are_patterns;        /* or patterns (ca/name_pattern.h), one of which each name must fit */
 	const char *made_by;      /* actor id */
 	int64_t created_s, expires_s;
 	int64_t used_s;           /* 0: not yet */
@@ -50,4 +51,6 @@ result one_time_token_load(struct op *op, struct db *db, struct bytes hash, stru
 /* Within the transaction that makes the enrollment. ERR_CONFLICT: used, or expired at `now_s`. */
 result one_time_token_spend(struct op *op, struct db *db, struct bytes hash, const char *enrollment, int64_t now_s);
 result one_time_token_list(struct op *op, struct db *db, const char *door, struct one_time_token **out, unsigned *n); /* unused */
+/* Of this maker, not used and good at `now_s`. */
+result one_time_token_count(struct op *op, struct db *db, const char *made_by, int64_t now_s, unsigned *n);
 result one_time_token_clean(struct op *op, struct db *db, int64_t before_s, unsigned limit, unsigned *n);

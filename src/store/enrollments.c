@@ -14,7 +14,7 @@ const char *enrollment_status_name(enum enrollment_status status)
 
 #define COLUMNS                                                                                                \
 	"id, door, endpoint, profile, requester, csr_hash, csr, names, status, decided_by, reason, serial, " \
-	"created_s, changed_s, expires_s"
+	"created_s, changed_s, expires_s, profile_hash"
 /* Written out, so that the partial indexes fit. */
 #define IS_OPEN "status IN ('pending', 'ready', 'processing')"
 #define SAME_REQUEST "door = $1 AND endpoint = $2 AND requester = $3 AND csr_hash = $4"
@@ -35,10 +35,10 @@ result enrollment_insert(struct op *op, struct db *db, const struct enrollment *
 	TRY(end_expired(op, db, e));
 	TRY(DB_RUN(op, db,
 		   "INSERT INTO enrollment (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13,"
-		   " $14) ON CONFLICT DO NOTHING", NULL, NULL, &changes, DB_STR(e->id), DB_STR(e->door), DB_STR(e->endpoint),
+		   " $14, $15) ON CONFLICT DO NOTHING", NULL, NULL, &changes, DB_STR(e->id), DB_STR(e->door), DB_STR(e->endpoint),
 		   DB_STR(e->profile), DB_STR(e->requester), DB_BLOB(e->csr_hash), DB_BLOB(e->csr), DB_STR(e->names),
 		   DB_STR(enrollment_status_name(e->status)), DB_STR(e->decided_by), DB_STR(e->reason), DB_STR(e->serial),
-		   DB_INT(e->created_s), DB_INT(e->expires_s)));
+		   DB_INT(e->created_s), DB_INT(e->expires_s), DB_STR(e->profile_hash == NULL ? "" : e->profile_hash)));
 	return row_expect_change(op, changes, "this request is known already, and under way");
 }
 
@@ -67,6 +67,7 @@ static result read_enrollment(struct op *op, const struct db_value *c, struct en
 		.created_s = c[12].integer,
 		.changed_s = c[13].integer,
 		.expires_s = c[14].integer,
+		.profile_hash = c[15].text[0] == '\0' ? NULL : row_text(op, &c[15]),
 	};
 	return OK;
 }
@@ -74,7 +75,7 @@ static result read_enrollment(struct op *op, const struct db_value *c, struct en
 static result take_enrollment(struct op *op, void *arg, const struct db_value *c, unsigned n)
 {
 	struct loaded *loaded = arg;
-	ASSERT(n == 15);
+	ASSERT(n == 16);
 	loaded->found = true;
 	return read_enrollment(op, c, loaded->out);
 }
@@ -136,7 +137,7 @@ result enrollment_finish(struct op *op, struct db *db, const char *id, const cha
 
 static result add_enrollment(struct op *op, void *list, const struct db_value *c, unsigned n)
 {
-	ASSERT(n == 15);
+	ASSERT(n == 16);
 	return read_enrollment(op, c, row_list_add(op, list));
 }
 
@@ -158,16 +159,32 @@ result enrollment_list(struct op *op, struct db *db, bool only_pending, const ch
 	return OK;
 }
 
-result enrollment_count_pending(struct op *op, struct db *db, const char *door, const char *endpoint, int64_t now_s,
-				unsigned *out)
+struct counts {
+	unsigned *of_all, *of_requester;
+};
+
+static result take_counts(struct op *op, void *arg, const struct db_value *c, unsigned n)
 {
-	int64_t count = 0;
-	TRY(DB_RUN(op, db,
-		   "SELECT COUNT(*) FROM enrollment WHERE status = 'pending' AND door = $1 AND endpoint = $2 AND expires_s > $3",
-		   row_take_integer, &count, NULL, DB_STR(door), DB_STR(endpoint), DB_INT(now_s)));
-	*out = (unsigned)count;
+	struct counts *counts = arg;
+	(void)op;
+	ASSERT(n == 2);
+	*counts->of_all = (unsigned)c[0].integer;
+	*counts->of_requester = (unsigned)c[1].integer;
 	return OK;
 }
+
+result enrollment_count_pending(struct op *op, struct db *db, const struct enrollment *key, int64_t now_s, unsigned *of_all,
+				unsigned *of_requester)
+{
+	struct counts counts = { of_all, of_requester };
+	return DB_RUN(op, db,
+		      "SELECT COUNT(*), COUNT(CASE WHEN requester = $3 THEN 1 END) FROM enrollment"
+		      " WHERE status = 'pending' AND door = $1 AND endpoint = $2 AND expires_s > $4",
+		      take_counts, &counts, NULL, DB_STR(key->door), DB_STR(key->endpoint), DB_STR(key->requester), DB_INT(now_s));
+}
+
+/* Somebody outside has still to be told how it ended (intune_notices.h). */
+#define IS_TOLD "NOT EXISTS (SELECT 1 FROM intune_notice WHERE enrollment_id = enrollment.id)"
 
 /* Two statements, each along an index of its own. */
 result enrollment_clean(struct op *op, struct db *db, int64_t before_s, unsigned limit, unsigned *n)
@@ -175,10 +192,10 @@ result enrollment_clean(struct op *op, struct db *db, int64_t before_s, unsigned
 	uint64_t ended, expired;
 	TRY(DB_RUN(op, db,
 		   "DELETE FROM enrollment WHERE id IN (SELECT id FROM enrollment WHERE status IN ('issued', 'rejected')"
-		   " AND changed_s < $1 ORDER BY changed_s LIMIT $2)", NULL, NULL, &ended, DB_INT(before_s), DB_INT(limit)));
+		   " AND changed_s < $1 AND " IS_TOLD " ORDER BY changed_s LIMIT $2)", NULL, NULL, &ended, DB_INT(before_s), DB_INT(limit)));
 	TRY(DB_RUN(op, db,
 		   "DELETE FROM enrollment WHERE id IN (SELECT id FROM enrollment WHERE status IN ('pending', 'ready')"
-		   " AND expires_s < $1 ORDER BY expires_s LIMIT $2)", NULL, NULL, &expired, DB_INT(before_s),
+		   " AND expires_s < $1 AND " IS_TOLD " ORDER BY expires_s LIMIT $2)", NULL, NULL, &expired, DB_INT(before_s),
 		   DB_INT(limit)));
 	*n = (unsigned)(ended + expired);
 	return OK;

@@ -32,6 +32,7 @@ struct enrollment {
 	const char *decided_by;                /* actor id of the operator; NULL: nobody had to */
 	const char *reason;                    /* of a rejection, for the client; NULL: none */
 	const char *serial;                    /* once issued */
+	const char *profile_hash;              /* of the profile when the request came (ca/profile_hash.h); NULL: not known */
 	int64_t created_s, changed_s, expires_s; /* an unfinished one ends at expires_s */
 };
 
@@ -54,7 +55,8 @@ result enrollment_finish(struct op *op, struct db *db, const char *id, const cha
 /* In order of creation, after `after` (an id; NULL: first), at most `limit`; `only_pending` for what waits. */
 result enrollment_list(struct op *op, struct db *db, bool only_pending, const char *after, unsigned limit,
 		       struct enrollment **out, unsigned *n);
-result enrollment_count_pending(struct op *op, struct db *db, const char *door, const char *endpoint, int64_t now_s,
-				unsigned *out);
+/* Those of the door and endpoint of `key` that wait, and how many of these are its requester's. */
+result enrollment_count_pending(struct op *op, struct db *db, const struct enrollment *key, int64_t now_s, unsigned *of_all,
+				unsigned *of_requester);
 /* Finished or expired rows that nobody asked for since `before_s`; at most `limit`, *n how many went. */
 result enrollment_clean(struct op *op, struct db *db, int64_t before_s, unsigned limit, unsigned *n);

@@ -29,6 +29,8 @@ src_store_libstore_a_SOURCES = \
 	src/store/db_sqlite.c \
 	src/store/enrollments.c \
 	src/store/enrollments.h \
+	src/store/intune_notices.c \
+	src/store/intune_notices.h \
 	src/store/ledger.c \
 	src/store/ledger.h \
 	src/store/ledger_batch.c \
@@ -52,7 +54,11 @@ src_store_libstore_a_SOURCES = \
 	src/store/revocations.c \
 	src/store/row.c \
 	src/store/row.h \
+	src/store/scep_transactions.c \
+	src/store/scep_transactions.h \
 	src/store/schema.c \
+	src/store/scep_ras.c \
+	src/store/scep_ras.h \
 	src/store/sqlite_copy.c \
 	src/store/sqlite_copy.h \
 	src/store/statement.c \
@@ -70,13 +76,15 @@ check_PROGRAMS += \
 	tests/unit/test_cleanup \
 	tests/unit/test_db \
 	tests/unit/test_enrollments \
+	tests/unit/test_intune_notices \
 	tests/unit/test_ledger \
 	tests/unit/test_migrations \
 	tests/unit/test_nodes \
 	tests/unit/test_nonces \
 	tests/unit/test_orders \
 	tests/unit/test_orders_walk \
-	tests/unit/test_postgres
+	tests/unit/test_postgres \
+	tests/unit/test_scep_transactions
 # All that open a store, here and above.
 STORE_TESTS = \
 	tests/unit/test_accounts \
@@ -93,6 +101,12 @@ STORE_TESTS = \
 	tests/unit/test_crl_nodes \
 	tests/unit/test_db \
 	tests/unit/test_enrollments \
+	tests/unit/test_intune \
+	tests/unit/test_intune_notices \
+	tests/unit/test_scep \
+	tests/unit/test_scep_challenges \
+	tests/unit/test_scep_requests \
+	tests/unit/test_scep_transactions \
 	tests/unit/test_est \
 	tests/unit/test_est_csrattrs \
 	tests/unit/test_est_keys \
@@ -113,7 +127,8 @@ STORE_TESTS = \
 	tests/unit/test_orders_walk \
 	tests/unit/test_postgres \
 	tests/unit/test_profile_change \
-	tests/unit/test_recovery
+	tests/unit/test_recovery \
+	tests/unit/test_scep_ras
 STORE_TEST_COMMON = tests/fake/test_store.h tests/unit/check.h tests/unit/fixture.h tests/unit/store_fixture.h tests/unit/orders_fixture.h
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 STORE_TEST_LIBS = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
@@ -138,9 +153,15 @@ tests_unit_test_cleanup_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_db_SOURCES = tests/unit/test_db.c $(STORE_TEST_COMMON)
 tests_unit_test_db_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_db_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_scep_transactions_SOURCES = tests/unit/test_scep_transactions.c $(STORE_TEST_COMMON)
+tests_unit_test_scep_transactions_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_scep_transactions_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_enrollments_SOURCES = tests/unit/test_enrollments.c $(STORE_TEST_COMMON)
 tests_unit_test_enrollments_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_enrollments_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_intune_notices_SOURCES = tests/unit/test_intune_notices.c $(STORE_TEST_COMMON)
+tests_unit_test_intune_notices_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_intune_notices_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(STORE_TEST_COMMON)
 tests_unit_test_ledger_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_ledger_LDADD = $(STORE_TEST_LIBS)

@@ -138,6 +138,32 @@ static const char enrollment_sql[] =
 	" created_s BIGINT NOT NULL, expires_s BIGINT NOT NULL, used_s BIGINT NOT NULL, used_for TEXT);"
 	"CREATE INDEX enrollment_token_expiry ON enrollment_token (expires_s);";
 
+/*
+ * SCEP: the RAs' certificates, each generation of an endpoint's made by one node; which request a transaction
+ * stands for; and what Microsoft has to be told, claimed by one node at a time. A request that waits keeps the
+ * profile's content as it was when it came, as orders do.
+ */
+static const char scep_sql[] =
+	"ALTER TABLE enrollment ADD COLUMN profile_hash TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE scep_ra ("
+	" endpoint TEXT NOT NULL, generation BIGINT NOT NULL, maker TEXT NOT NULL, maker_until_s BIGINT NOT NULL,"
+	" key_label TEXT REFERENCES token_key (label), serial TEXT REFERENCES certificate (serial),"
+	" PRIMARY KEY (endpoint, generation));"
+	"CREATE TABLE scep_transaction ("
+	" endpoint TEXT NOT NULL, transaction_id TEXT NOT NULL, signer_hash BLOB NOT NULL, csr_hash BLOB NOT NULL,"
+	" subject BLOB NOT NULL, enrollment_id TEXT NOT NULL, created_s BIGINT NOT NULL,"
+	" PRIMARY KEY (endpoint, transaction_id, signer_hash));"
+	"CREATE INDEX scep_transaction_age ON scep_transaction (created_s);"
+	"ALTER TABLE enrollment_token ADD COLUMN are_patterns BIGINT NOT NULL DEFAULT 0;"
+	"CREATE INDEX enrollment_token_maker ON enrollment_token (made_by) WHERE used_s = 0;"
+	"CREATE TABLE intune_notice ("
+	" id TEXT PRIMARY KEY, endpoint TEXT NOT NULL,"
+	" kind TEXT NOT NULL CHECK (kind IN ('outcome', 'refusal', 'revocations', 'download')),"
+	" enrollment_id TEXT, transaction_id TEXT NOT NULL, csr BLOB NOT NULL, code BIGINT NOT NULL, detail TEXT NOT NULL,"
+	" attempts BIGINT NOT NULL, due_s BIGINT NOT NULL, created_s BIGINT NOT NULL);"
+	"CREATE INDEX intune_notice_due ON intune_notice (endpoint, due_s);"
+	"CREATE INDEX intune_notice_enrollment ON intune_notice (enrollment_id);";
+
 const struct migration schema_migrations[] = {
 	{ 1, "audit log", log_sql, log_append_only, log_kept, NULL },
 	{ 2, "authorities and certificates", authority_sql, authority_append_only, authority_kept, NULL },
@@ -145,5 +171,6 @@ const struct migration schema_migrations[] = {
 	{ 4, "nodes", node_sql, NULL, node_kept, NULL },
 	{ 5, "several nodes", sharing_sql, NULL, NULL, sharing_passing },
 	{ 6, "enrollment", enrollment_sql, NULL, NULL, NULL },
+	{ 7, "scep", scep_sql, NULL, NULL, NULL },
 };
 const unsigned schema_migrations_n = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -26,22 +26,25 @@ struct recipe {
 	CK_MECHANISM_TYPE mechanism;
 	CK_ULONG bits;       /* RSA */
 	struct bytes curve;  /* EC */
+	bool unwraps;        /* RSA */
 };
 
-static result recipe_of(struct op *op, enum key_type type, struct recipe *out)
+static result recipe_of(struct op *op, enum key_type type, bool unwraps, struct recipe *out)
 {
-	static const struct recipe recipes[] = {
-		[KEY_P256] = { CKM_EC_KEY_PAIR_GEN, 0, BYTES_ARRAY(oid_p256) },
-		[KEY_P384] = { CKM_EC_KEY_PAIR_GEN, 0, BYTES_ARRAY(oid_p384) },
-		[KEY_RSA2048] = { CKM_RSA_PKCS_KEY_PAIR_GEN, 2048, { NULL, 0 } },
-		[KEY_RSA3072] = { CKM_RSA_PKCS_KEY_PAIR_GEN, 3072, { NULL, 0 } },
-		[KEY_RSA4096] = { CKM_RSA_PKCS_KEY_PAIR_GEN, 4096, { NULL, 0 } },
+	const struct recipe recipes[] = {
+		[KEY_P256] = { CKM_EC_KEY_PAIR_GEN, 0, BYTES_ARRAY(oid_p256), false },
+		[KEY_P384] = { CKM_EC_KEY_PAIR_GEN, 0, BYTES_ARRAY(oid_p384), false },
+		[KEY_RSA2048] = { CKM_RSA_PKCS_KEY_PAIR_GEN, 2048, BYTES_NONE, unwraps },
+		[KEY_RSA3072] = { CKM_RSA_PKCS_KEY_PAIR_GEN, 3072, BYTES_NONE, unwraps },
+		[KEY_RSA4096] = { CKM_RSA_PKCS_KEY_PAIR_GEN, 4096, BYTES_NONE, unwraps },
 	};
 
 	if ((size_t)type >= sizeof(recipes) / sizeof(recipes[0]))
 		return FAIL(op, ERR_POLICY, "a key of type %s cannot be made in the token; P-256, P-384 and RSA can",
 			    key_type_name(type));
 	*out = recipes[type];
+	if (unwraps && !out->unwraps)
+		return FAIL(op, ERR_POLICY, "a key of type %s decrypts nothing; RSA does", key_type_name(type));
 	return OK;
 }
 
@@ -138,16 +141,20 @@ static CK_RV generate(const struct module *module, CK_SESSION_HANDLE session, co
 		ATTRIBUTE(CKA_SENSITIVE, is_true),  ATTRIBUTE(CKA_EXTRACTABLE, is_false),
 		ATTRIBUTE(CKA_SIGN, is_true),	    ATTRIBUTE_BYTES(CKA_LABEL, label),
 		ATTRIBUTE_BYTES(CKA_ID, id),
+		/* RSA: said in either case, for tokens differ in what they take for meant (SoftHSM: all of it). */
+		{ CKA_DECRYPT, recipe->unwraps ? &is_true : &is_false, sizeof(CK_BBOOL) },
+		ATTRIBUTE(CKA_UNWRAP, is_false),
 	};
+	CK_ULONG n_private = sizeof(private_template) / sizeof(private_template[0]) - 2;
 
 	if (recipe->mechanism == CKM_RSA_PKCS_KEY_PAIR_GEN) {
 		public_template[5] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_MODULUS_BITS, recipe->bits);
 		public_template[6] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_PUBLIC_EXPONENT, exponent_f4);
 		n_public = 7;
+		n_private += 2;
 	}
-	return module->f->C_GenerateKeyPair(session, &mechanism, public_template, n_public, private_template,
-					    sizeof(private_template) / sizeof(private_template[0]), &out->public_key,
-					    &out->private_key);
+	return module->f->C_GenerateKeyPair(session, &mechanism, public_template, n_public, private_template, n_private,
+					    &out->public_key, &out->private_key);
 }
 
 static result generate_in(struct op *op, const struct module *module, CK_SESSION_HANDLE session,
@@ -156,6 +163,9 @@ static result generate_in(struct op *op, const struct module *module, CK_SESSION
 	struct pair pair;
 	CK_RV rv = generate(module, session, recipe, bytes_of_text(out->label), (struct bytes)BYTES_ARRAY(out->id), &pair);
 
+	if (rv == CKR_MECHANISM_INVALID)
+		return FAIL(op, ERR_POLICY, "this token makes no %s keys: it has no mechanism for them (%s)",
+			    key_type_name(out->type), module_error(rv));
 	if (rv != CKR_OK)
 		return FAIL(op, ERR_BACKEND, "the token does not make a %s key (%s)", key_type_name(out->type),
 			    module_error(rv));
@@ -170,12 +180,12 @@ static result generate_in(struct op *op, const struct module *module, CK_SESSION
 }
 
 result key_pair_generate(struct op *op, const struct module *module, CK_SLOT_ID slot, const char *label,
-			 enum key_type type, struct token_key *out)
+			 enum key_type type, bool unwraps, struct token_key *out)
 {
 	struct recipe recipe;
 	CK_SESSION_HANDLE session;
 
-	TRY(recipe_of(op, type, &recipe));
+	TRY(recipe_of(op, type, unwraps, &recipe));
 	if (label[0] == '\0' || strlen(label) >= sizeof(out->label))
 		return FAIL(op, ERR_MALFORMED, "a key's label has 1 to %zu characters", sizeof(out->label) - 1);
 	*out = (struct token_key){ .type = type };

@@ -9,10 +9,11 @@
 
 /*
  * Makes a key pair with a fresh random id, and reads back what the token says
- * of it: a private key that could leave the token is destroyed and refused.
+ * of it: a private key that could leave the token is destroyed and refused. It
+ * signs; an RSA key that `unwraps` decrypts besides, and no other one may.
  */
 result key_pair_generate(struct op *op, const struct module *module, CK_SLOT_ID slot, const char *label,
-			 enum key_type type, struct token_key *out);
+			 enum key_type type, bool unwraps, struct token_key *out);
 
 /*
  * Finds the private key by label and CKA_ID, exactly one, and compares the public key of

@@ -13,7 +13,9 @@ src_token_libtoken_a_SOURCES = \
 	src/token/token.c \
 	src/token/token.h \
 	src/token/token_wire.c \
-	src/token/token_wire.h
+	src/token/token_wire.h \
+	src/token/unwrap.c \
+	src/token/unwrap.h
 
 # A PKCS#11 module that stands before another one and fails on demand. libtool would be the only use of libtool.
 EXTRA_DIST += tests/fault/p11proxy.c

@@ -15,6 +15,7 @@
 #include "token/key_pair.h"
 #include "token/module.h"
 #include "token/spki.h"
+#include "token/unwrap.h"
 
 #define SIGNATURE_MAX (LIMIT_RSA_MAX_BITS / 8)
 
@@ -23,6 +24,8 @@ struct cached_key {
 	struct cached_key *next;
 	struct token_key key; /* spki malloc'd */
 	pkcs11h_certificate_t signer;
+	CK_OBJECT_HANDLE unwrapping; /* the private key, in the session of `unwrapper` */
+	bool has_unwrapping;
 };
 
 struct session {
@@ -30,6 +33,7 @@ struct session {
 	struct module_token token;
 	pkcs11h_token_id_t token_id;
 	struct cached_key *keys;
+	struct unwrapper unwrapper;
 	bool is_lost;
 	char trouble[64]; /* the name of the error that C_Sign returned last: "CKR_DEVICE_REMOVED" */
 };
@@ -328,10 +332,27 @@ result session_check(struct op *op, struct session *session, const struct token_
 	return prove(op, session, key);
 }
 
-result session_generate(struct op *op, struct session *session, const char *label, enum key_type type,
+result session_unwrap(struct op *op, struct session *session, const struct token_key *key, struct bytes encrypted,
+		      uint8_t *out, size_t n)
+{
+	struct cached_key *cached;
+
+	TRY(find_key(op, session, key, &cached));
+	if (!cached->has_unwrapping) {
+		result r = unwrap_find(op, &session->module, session->token.slot, &session->unwrapper, key, &cached->unwrapping);
+		if (r.err != ERR_NONE)
+			probe(session);
+		TRY(r);
+		cached->has_unwrapping = true;
+	}
+	return unwrap_run(op, &session->module, &session->unwrapper, key, cached->unwrapping, encrypted, out, n,
+			  &session->is_lost);
+}
+
+result session_generate(struct op *op, struct session *session, const char *label, enum key_type type, bool unwraps,
 			struct token_key *out)
 {
-	result r = key_pair_generate(op, &session->module, session->token.slot, label, type, out);
+	result r = key_pair_generate(op, &session->module, session->token.slot, label, type, unwraps, out);
 
 	if (r.err == ERR_BACKEND)
 		probe(session);

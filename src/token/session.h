@@ -30,6 +30,9 @@ result session_sign(struct op *op, struct session *session, const struct token_k
 		    struct bytes *raw);
 /* Presence, public key, and a signature to prove that private and public key belong together. */
 result session_check(struct op *op, struct session *session, const struct token_key *key);
-result session_generate(struct op *op, struct session *session, const char *label, enum key_type type,
+result session_generate(struct op *op, struct session *session, const char *label, enum key_type type, bool unwraps,
 			struct token_key *out);
+/* n octets in `out`, whatever `encrypted` is: see token_unwrap(). */
+result session_unwrap(struct op *op, struct session *session, const struct token_key *key, struct bytes encrypted,
+		      uint8_t *out, size_t n);
 char *session_describe(struct op *op, const struct session *session);

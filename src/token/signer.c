@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/log.h"
 #include "base/secret.h"
 #include "ipc/channel.h"
@@ -32,6 +34,23 @@ static result answer_sign(struct op *op, struct session *session, struct message
 	return OK;
 }
 
+static result answer_unwrap(struct op *op, struct session *session, struct message_reader *request, struct buf *answer)
+{
+	struct token_key key;
+	uint8_t plain[TOKEN_UNWRAP_MAX];
+
+	token_wire_take_key(op, request, &key);
+	struct bytes encrypted = message_take_bytes(request);
+	uint8_t n = message_take_u8(request);
+	TRY(message_end(op, request));
+	if (n > sizeof(plain))
+		return FAIL(op, ERR_MALFORMED, "%u octets are more than a key for content has", n);
+	TRY(session_unwrap(op, session, &key, encrypted, plain, n));
+	message_put_bytes(answer, (struct bytes){ plain, n });
+	OPENSSL_cleanse(plain, sizeof(plain));
+	return OK;
+}
+
 static result answer_check(struct op *op, struct session *session, struct message_reader *request, struct buf *answer)
 {
 	struct token_key key;
@@ -48,11 +67,12 @@ static result answer_generate(struct op *op, struct session *session, struct mes
 	struct token_key key;
 	const char *label = message_take_text(request, op->arena);
 	uint8_t type = message_take_u8(request);
+	uint8_t unwraps = message_take_u8(request);
 
 	TRY(message_end(op, request));
 	if (label == NULL || type >= KEY_OTHER)
 		return FAIL(op, ERR_MALFORMED, "a request for a key without a label or type");
-	TRY(session_generate(op, session, label, (enum key_type)type, &key));
+	TRY(session_generate(op, session, label, (enum key_type)type, unwraps != 0, &key));
 	token_wire_put_key(answer, &key);
 	return OK;
 }
@@ -69,6 +89,7 @@ static answer_function *const answers[] = {
 	[TOKEN_SIGN] = answer_sign,
 	[TOKEN_CHECK] = answer_check,
 	[TOKEN_GENERATE] = answer_generate,
+	[TOKEN_UNWRAP] = answer_unwrap,
 	[TOKEN_DESCRIBE] = answer_describe,
 };
 

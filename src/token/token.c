@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "ipc/channel.h"
 #include "ipc/role.h"
@@ -147,7 +148,8 @@ static result ask(struct op *op, struct token *token, enum token_frame type, con
 	return r;
 }
 
-result token_generate(struct op *op, struct token *token, const char *label, enum key_type type, struct token_key *out)
+static result generate(struct op *op, struct token *token, const char *label, enum key_type type, bool unwraps,
+		       struct token_key *out)
 {
 	struct message_reader answer;
 	struct buf request;
@@ -155,9 +157,21 @@ result token_generate(struct op *op, struct token *token, const char *label, enu
 	buf_init(&request, op->arena, 128);
 	message_put_text(&request, label);
 	message_put_u8(&request, (uint8_t)type);
+	message_put_u8(&request, unwraps);
 	TRY(ask(op, token, TOKEN_GENERATE, &request, &answer));
 	token_wire_take_key(op, &answer, out);
 	return message_end(op, &answer);
+}
+
+result token_generate(struct op *op, struct token *token, const char *label, enum key_type type, struct token_key *out)
+{
+	return generate(op, token, label, type, false, out);
+}
+
+result token_generate_unwrapping(struct op *op, struct token *token, const char *label, enum key_type type,
+				 struct token_key *out)
+{
+	return generate(op, token, label, type, true, out);
 }
 
 result token_check(struct op *op, struct token *token, const struct token_key *key)
@@ -187,6 +201,29 @@ result token_sign(struct op *op, struct token *token, const struct token_key *ke
 	struct bytes raw = message_take_bytes(&answer);
 	TRY(message_end(op, &answer));
 	return spki_signature(op, key->type, raw, signature);
+}
+
+result token_unwrap(struct op *op, struct token *token, const struct token_key *key, struct bytes encrypted, uint8_t *out,
+		    size_t n)
+{
+	struct message_reader answer;
+	struct buf request;
+
+	ASSERT(n <= TOKEN_UNWRAP_MAX);
+	/* One octet more than the longest is as wrong as a megabyte. */
+	if (encrypted.n > LIMIT_RSA_MAX_BITS / 8)
+		encrypted.n = LIMIT_RSA_MAX_BITS / 8 + 1;
+	buf_init(&request, op->arena, 2048);
+	token_wire_put_key(&request, key);
+	message_put_bytes(&request, encrypted);
+	message_put_u8(&request, (uint8_t)n);
+	TRY(ask(op, token, TOKEN_UNWRAP, &request, &answer));
+	struct bytes plain = message_take_bytes(&answer);
+	TRY(message_end(op, &answer));
+	if (plain.n != n)
+		return FAIL(op, ERR_BACKEND, "the signer answers with %zu octets of %zu", plain.n, n);
+	memcpy(out, plain.p, n);
+	return OK;
 }
 
 result token_describe(struct op *op, struct token *token, char **out)

@@ -43,6 +43,12 @@ result token_open_here(struct op *op, const char *dir, struct token **out);
 
 /* Makes a key pair inside the token: CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, not CKA_EXTRACTABLE. spki in op's arena. */
 result token_generate(struct op *op, struct token *token, const char *label, enum key_type type, struct token_key *out);
+/*
+ * Likewise an RSA key that decrypts besides (CKA_DECRYPT), for token_unwrap: the RAs of SCEP have such keys, a CA's
+ * key never is one. ERR_POLICY for other types.
+ */
+result token_generate_unwrapping(struct op *op, struct token *token, const char *label, enum key_type type,
+				 struct token_key *out);
 
 /* The token holds this private key, and its public key is `key->spki`. */
 result token_check(struct op *op, struct token *token, const struct token_key *key);
@@ -54,6 +60,17 @@ result token_check(struct op *op, struct token *token, const struct token_key *k
  */
 result token_sign(struct op *op, struct token *token, const struct token_key *key, struct bytes message,
 		  struct bytes *signature);
+
+/*
+ * Decrypts a content-encryption key of `n` octets, RSAES-PKCS1-v1_5, with a key of token_generate_unwrapping(). There
+ * are always n octets in `out`: those that were encrypted, or, when `encrypted` is anything else (bad padding, another
+ * length, no such number), random ones that the signer process drew before it asked the token. So neither the answer
+ * nor its size tells which it was, and what the octets then fail to decrypt is all that a client hears (RFC 3218
+ * section 2.3.2; S5). ERR_BUSY, ERR_BACKEND and the like are about token and key, never about `encrypted`.
+ */
+#define TOKEN_UNWRAP_MAX 64
+result token_unwrap(struct op *op, struct token *token, const struct token_key *key, struct bytes encrypted, uint8_t *out,
+		    size_t n);
 
 /* "SoftHSM v2 serial 1234 firmware 2.6" of the token, for doctor and audit. */
 result token_describe(struct op *op, struct token *token, char **out);

@@ -7,7 +7,8 @@
 enum token_frame {
 	TOKEN_SIGN = 16, /* key, bytes digest -> bytes as the token returned them */
 	TOKEN_CHECK,     /* key -> nothing */
-	TOKEN_GENERATE,  /* text label, u8 type -> key */
+	TOKEN_GENERATE,  /* text label, u8 type, u8 whether it unwraps -> key */
+	TOKEN_UNWRAP,    /* key, bytes encrypted, u8 n -> n bytes */
 	TOKEN_DESCRIBE,  /* nothing -> text */
 	TOKEN_INIT,      /* to token-init: text module, text label, text pin_file -> nothing */
 	TOKEN_DONE       /* every answer but FRAME_FAILURE */

@@ -116,6 +116,14 @@ void acme_house_sweep(struct acme_house *house)
 	op_free(&op);
 }
 
+void acme_house_tend_nonces(struct acme_house *house)
+{
+	struct op *op = op_new();
+	result r = acme_nonce_sweep(op, house->acme);
+	ASSERT(r.err == ERR_NONE);
+	op_free(&op);
+}
+
 void acme_house_clean_up(struct acme_house *house)
 {
 	struct op *op = op_new();

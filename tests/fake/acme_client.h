@@ -34,6 +34,7 @@ enum acme_probe_kind { ANSWER_RIGHT, ANSWER_RIGHT_WITH_BLANKS, ANSWER_WRONG, ANS
 /* Answers the oldest probe as told and waits until the result is recorded. */
 void acme_house_probe(struct acme_house *house, const char *thumbprint, enum acme_probe_kind kind);
 void acme_house_sweep(struct acme_house *house);
+void acme_house_tend_nonces(struct acme_house *house); /* once a minute in a server */
 void acme_house_clean_up(struct acme_house *house); /* a whole pass */
 /* Number of rows of a table of the store: "certificate". */
 int64_t acme_house_count(struct acme_house *house, const char *table);

@@ -136,6 +136,44 @@ struct bytes est_maker_leaf(struct est_house *house, const char *cn, const char 
 	return out;
 }
 
+static void add_revoked(X509_CRL *crl, struct bytes der)
+{
+	const uint8_t *p = der.p;
+	AUTO(X509) *certificate = d2i_X509(NULL, &p, (long)der.n);
+	AUTO(ASN1_TIME) *now = ASN1_TIME_set(NULL, clock_now_s());
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASSERT(certificate != NULL && entry != NULL && X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate)) == 1);
+	ASSERT(X509_REVOKED_set_revocationDate(entry, now) == 1 && X509_CRL_add0_revoked(crl, entry) == 1);
+}
+
+void est_house_write_crl(struct est_house *house, struct bytes revoked, int64_t ttl_s, bool is_pem)
+{
+	AUTO(X509_CRL) *crl = X509_CRL_new();
+	AUTO(ASN1_TIME) *now = ASN1_TIME_set(NULL, clock_now_s());
+	AUTO(ASN1_TIME) *next = ASN1_TIME_set(NULL, clock_now_s() + ttl_s);
+	AUTO(BIO) *memory = BIO_new(BIO_s_mem());
+	char *text;
+	ASSERT(X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1);
+	ASSERT(X509_CRL_set_issuer_name(crl, X509_get_subject_name(house->maker)) == 1);
+	ASSERT(X509_CRL_set1_lastUpdate(crl, now) == 1 && X509_CRL_set1_nextUpdate(crl, next) == 1);
+	if (revoked.n > 0)
+		add_revoked(crl, revoked);
+	ASSERT(X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, house->maker_key, EVP_sha256()) > 0);
+	ASSERT((is_pem ? PEM_write_bio_X509_CRL(memory, crl) : i2d_X509_CRL_bio(memory, crl)) == 1);
+	long n = BIO_get_mem_data(memory, &text);
+	const char *path = files_join(house->op->arena, house->fake->dir, "maker.crl");
+	must(house->op, files_write(house->op, path, 0600, (struct bytes){ (const uint8_t *)text, (size_t)n }));
+}
+
+void est_house_name_crls(struct est_house *house, const char *label)
+{
+	struct config_est *settings = (struct config_est *)(uintptr_t)config_est(house->fake->config, label);
+	const char **items = arena_alloc_array(house->fake->arena, 1, sizeof *items);
+	ASSERT(settings != NULL);
+	items[0] = files_join(house->fake->arena, house->fake->dir, "maker.crl");
+	settings->anchor_crls = (struct config_texts){ items, 1 };
+}
+
 struct est_house *est_house_new(void)
 {
 	struct est_house *house = calloc(1, sizeof *house);

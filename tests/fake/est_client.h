@@ -62,6 +62,13 @@ struct bytes est_csr(struct est_house *house, const struct est_ask *ask);
 /* A certificate under the manufacturer's CA, DER. */
 struct bytes est_maker_leaf(struct est_house *house, const char *cn, const char *serial);
 
+/*
+ * A CRL of the manufacturer's, good for `ttl_s`, as DIR/maker.crl, with the certificate (empty: none) on it. A label reads
+ * it once est_house_name_crls() has been called for it, before anybody asks there.
+ */
+void est_house_write_crl(struct est_house *house, struct bytes revoked, int64_t ttl_s, bool is_pem);
+void est_house_name_crls(struct est_house *house, const char *label);
+
 struct est_send {
 	const char *path;         /* "default/simpleenroll"; NULL: "simpleenroll" */
 	struct bytes csr;         /* goes into the body as base64 */

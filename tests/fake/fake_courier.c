@@ -23,6 +23,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct waiting waiting[WAITING_MAX];
 static unsigned n_waiting;
 static bool is_gone;
+static fake_courier_service *service;
+static void *service_arg;
 
 struct courier *courier_new(void (*recycle)(void *arg) UNUSED, void *arg UNUSED)
 {
@@ -63,6 +65,20 @@ result courier_http01(struct op *op, struct courier *courier UNUSED, const char 
 	}
 	pthread_mutex_unlock(&mutex);
 	return is_taken ? OK : FAIL(op, ERR_BUSY, "the courier is gone");
+}
+
+result courier_call(struct op *op, struct courier *courier UNUSED, const struct courier_request *request,
+		    struct courier_response *out)
+{
+	if (is_gone || service == NULL)
+		return FAIL(op, ERR_BUSY, "the courier is gone");
+	return service(op, service_arg, request, out);
+}
+
+void fake_courier_serve(fake_courier_service *by, void *arg)
+{
+	service = by;
+	service_arg = arg;
 }
 
 unsigned fake_courier_waiting(void)

@@ -1,6 +1,8 @@
 /* The token in memory: see fake_token.h. */
 #include "tests/fake/fake_token.h"
 
+#include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@ struct fake_key {
 	char label[64];
 	uint8_t id[TOKEN_ID_SIZE];
 	enum key_type type;
+	bool unwraps;
 	EVP_PKEY *key;
 	EVP_PKEY *other; /* of the same type: what a confused token signs with */
 };
@@ -157,11 +160,10 @@ static struct bytes spki_of(struct op *op, EVP_PKEY *key)
 	return spki;
 }
 
-result token_generate(struct op *op, struct token *token UNUSED, const char *label, enum key_type type,
-		      struct token_key *out)
+static result generate(struct op *op, const char *label, enum key_type type, bool unwraps, struct token_key *out)
 {
 	FAIL_IF_TOLD(op);
-	struct fake_key made = { .type = type, .key = make_key(type) };
+	struct fake_key made = { .type = type, .unwraps = unwraps, .key = make_key(type) };
 	if (made.key == NULL || !text_copy(made.label, sizeof made.label, label)) {
 		EVP_PKEY_free(made.key);
 		return FAIL(op, ERR_POLICY, "the fake token makes no such key");
@@ -180,6 +182,20 @@ result token_generate(struct op *op, struct token *token UNUSED, const char *lab
 	memcpy(out->label, made.label, sizeof out->label);
 	memcpy(out->id, made.id, sizeof out->id);
 	return OK;
+}
+
+result token_generate(struct op *op, struct token *token UNUSED, const char *label, enum key_type type,
+		      struct token_key *out)
+{
+	return generate(op, label, type, false, out);
+}
+
+result token_generate_unwrapping(struct op *op, struct token *token UNUSED, const char *label, enum key_type type,
+				 struct token_key *out)
+{
+	if (type != KEY_RSA2048 && type != KEY_RSA3072 && type != KEY_RSA4096)
+		return FAIL(op, ERR_POLICY, "a key of type %s decrypts nothing", key_type_name(type));
+	return generate(op, label, type, true, out);
 }
 
 /* By label and id, and the public key must be the one that was asked for. Copied: keys are only ever added. */
@@ -235,6 +251,27 @@ result token_sign(struct op *op, struct token *token UNUSED, const struct token_
 	out[n - 1] ^= faults.is_signature_wrong ? 1 : 0;
 	pthread_mutex_unlock(&mutex);
 	*signature = arena_bytes(op->arena, (struct bytes){ out, n });
+	return OK;
+}
+
+result token_unwrap(struct op *op, struct token *token UNUSED, const struct token_key *key, struct bytes encrypted,
+		    uint8_t *out, size_t n)
+{
+	struct fake_key found;
+	uint8_t plain[1024];
+	size_t plain_n = sizeof plain;
+	FAIL_IF_TOLD(op);
+	TRY(find(op, key, &found));
+	if (!found.unwraps)
+		return FAIL(op, ERR_BACKEND, "the key \"%s\" may not decrypt", key->label);
+	AUTO(EVP_PKEY_CTX) *context = EVP_PKEY_CTX_new(found.key, NULL);
+	bool is_right = context != NULL && EVP_PKEY_decrypt_init(context) == 1 &&
+			EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
+			EVP_PKEY_decrypt(context, plain, &plain_n, encrypted.p, encrypted.n) == 1 && plain_n == n;
+	ERR_clear_error();
+	random_bytes(out, n);
+	if (is_right)
+		memcpy(out, plain, n);
 	return OK;
 }
 

@@ -34,7 +34,7 @@
 #define WATCHED(X)                                                                                                   \
 	X(C_Initialize) X(C_Finalize) X(C_GetSlotList) X(C_GetTokenInfo) X(C_OpenSession) X(C_CloseSession)          \
 	X(C_GetSessionInfo) X(C_Login) X(C_Logout) X(C_GetAttributeValue) X(C_FindObjectsInit) X(C_FindObjects)      \
-	X(C_SignInit) X(C_Sign) X(C_GenerateKeyPair) X(C_DestroyObject)
+	X(C_SignInit) X(C_Sign) X(C_DecryptInit) X(C_Decrypt) X(C_GenerateKeyPair) X(C_DestroyObject)
 
 #define AS_INDEX(name) AT_##name,
 enum { WATCHED(AS_INDEX) WATCHED_COUNT };
@@ -191,6 +191,9 @@ CALL(C_GetAttributeValue, a, (a, b, c, d), CK_SESSION_HANDLE a, CK_OBJECT_HANDLE
 CALL(C_FindObjectsInit, a, (a, b, c), CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, unsigned long c)
 CALL(C_FindObjects, a, (a, b, c, d), CK_SESSION_HANDLE a, CK_OBJECT_HANDLE *b, unsigned long c, unsigned long *d)
 CALL(C_SignInit, a, (a, b, c), CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c)
+CALL(C_DecryptInit, a, (a, b, c), CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c)
+CALL(C_Decrypt, a, (a, b, c, d, e), CK_SESSION_HANDLE a, unsigned char *b, unsigned long c, unsigned char *d,
+     unsigned long *e)
 CALL(C_GenerateKeyPair, a, (a, b, c, d, e, f, g, h), CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_ATTRIBUTE *c,
      unsigned long d, CK_ATTRIBUTE *e, unsigned long f, CK_OBJECT_HANDLE *g, CK_OBJECT_HANDLE *h)
 CALL(C_DestroyObject, a, (a, b), CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b)

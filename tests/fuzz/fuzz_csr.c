@@ -10,8 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct csr_rules rules_all = {
 	.names = IDENTIFIER_BIT(IDENTIFIER_DNS) | IDENTIFIER_BIT(IDENTIFIER_IP) | IDENTIFIER_BIT(IDENTIFIER_EMAIL) |
-		 IDENTIFIER_BIT(IDENTIFIER_URI),
-	.subject = IDENTIFIER_BIT(IDENTIFIER_C) | IDENTIFIER_BIT(IDENTIFIER_O) | IDENTIFIER_BIT(IDENTIFIER_OU) |
+		 IDENTIFIER_BIT(IDENTIFIER_URI) | IDENTIFIER_BIT(IDENTIFIER_UPN) | IDENTIFIER_BIT(IDENTIFIER_SID),
+	.subject = IDENTIFIER_BIT(IDENTIFIER_C) | IDENTIFIER_BIT(IDENTIFIER_ST) | IDENTIFIER_BIT(IDENTIFIER_L) |
+		   IDENTIFIER_BIT(IDENTIFIER_O) | IDENTIFIER_BIT(IDENTIFIER_OU) |
 		   IDENTIFIER_BIT(IDENTIFIER_SERIAL_NUMBER) | IDENTIFIER_BIT(IDENTIFIER_CN),
 	.challenge_password = true,
 };
@@ -20,7 +21,7 @@ static void check_accepted(struct op *op, const struct csr_rules *rules, const s
 {
 	struct identifier again;
 	ASSERT(csr->spki.n > 0 && csr->key_type != KEY_OTHER && csr->hash.n == SHA256_SIZE);
-	ASSERT(csr->n_identifiers <= LIMIT_ORDER_IDENTIFIERS + 5);
+	ASSERT(csr->n_identifiers <= LIMIT_ORDER_IDENTIFIERS + 8);
 	ASSERT(csr->challenge_password.n <= 255);
 	for (unsigned i = 0; i < csr->n_identifiers; i++) {
 		const struct identifier *identifier = &csr->identifiers[i];

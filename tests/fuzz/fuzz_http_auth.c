@@ -1,5 +1,5 @@
 /* Authorization headers from outside: what is accepted has its parts, and a Digest can be compared. */
-#include "protocols/est/http_auth.h"
+#include "protocols/shared/http_auth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -28,7 +28,7 @@ static void check_kind(struct op *op, enum identifier_kind kind, struct bytes te
 		check_dns(text, &first);
 	r = identifier_parse_text(op, identifier_print(op->arena, &first), &again);
 	ASSERT(r.err == ERR_NONE && identifier_equal(&first, &again));
-	if (kind == IDENTIFIER_EMAIL || kind == IDENTIFIER_URI)
+	if (kind == IDENTIFIER_EMAIL || kind == IDENTIFIER_URI || kind == IDENTIFIER_UPN)
 		(void)identifier_host(op, &first, &again);
 }
 

@@ -20,23 +20,31 @@ same() {
 
 none() { if [ -z "$2" ]; then ok "$1"; else not_ok "$1" "$2"; fi; }
 
-# Settings: "listen.https", "cas.name", "host".
-sed -nE 's/^\t(TEXT|TEXTS|SECTION|SECTIONS)\([A-Z_]+, (raw_[a-z]+), ([a-z_]+).*/\1 \2 \3/p
+# Settings: "listen.https", "cas.name", "host", "scep.intune.tenant".
+sed -nE 's/^\t(TEXT|TEXTS|SECTION|SECTIONS|PART)\([A-Z_]+, (raw_[a-z]+), ([a-z_]+).*/\1 \2 \3/p
 	s/^\t(CHOICE)\((raw_[a-z]+), ([a-z_]+).*/\1 \2 \3/p
 	s/^static const cyaml_schema_field_t raw_config_fields.*/TOP/p' src/base/config_schema.c |
 	awk '$1 == "TOP" { top = 1; next }
-		top && $1 ~ /^SECTION/ { for (key in keys) if (index(key, $2 ".") == 1) print $3 "." substr(key, length($2) + 2); print $3; next }
+		function below(path, raw,  key, name) {
+			for (key in keys) if (index(key, raw ".") == 1) {
+				name = substr(key, length(raw) + 2)
+				print path "." name
+				if (keys[key] == "PART") below(path "." name, "raw_" name)
+			}
+		}
+		top && $1 ~ /^SECTION/ { below($3, $2); print $3; next }
 		top { print $3; next }
-		{ keys[$2 "." $3] = 1 }' >"$T/schema"
+		{ keys[$2 "." $3] = $1 }' >"$T/schema"
 awk '/^## / { section = $2 ~ /^`/ ? substr($2, 2, length($2) - 2) "." : "" }
 	/^\| `/ { split($0, cell, "|"); gsub(/[ `]/, "", cell[2]); print section cell[2] }' docs/configuration.md >"$T/documented"
 "$CHANCERY" init --dir "$T/ca" --name "Test Corp" --host localhost >"$T/init.log" 2>&1 || not_ok "chancery init" "$(cat "$T/init.log")"
-# A comment is "# words", a key that is switched off "#key:".
+# A comment is "# words", a key that is switched off "#key:". Six blanks before it: it is below the last key without a value.
 awk 'match($0, /^ *(#|- )?[a-z_]+:/) {
 		key = $0; sub(/:.*/, "", key); gsub(/[ #-]/, "", key)
 		if ($0 !~ /^ /) section = key
-		path = $0 ~ /^ / ? section "." key : key
 		value = $0; sub(/^[^:]*: ?/, "", value)
+		path = $0 ~ /^      / ? section "." part "." key : $0 ~ /^ / ? section "." key : key
+		if ($0 !~ /^      / && value == "") part = key
 		print path "\t" ($0 ~ /^ *#/ ? value : "") }' "$T/ca/chancery.yaml" >"$T/template.values"
 cut -f 1 "$T/template.values" >"$T/template"
 same "docs/configuration.md has the keys of the schema, and no others" "$T/schema" "$T/documented"

@@ -22,8 +22,8 @@ def need(condition, text):
 def der(tag, *parts):
     body = b"".join(parts)
     n = len(body)
-    size = bytes([n]) if n < 128 else bytes([0x81, n]) if n < 256 else b"\x82" + n.to_bytes(2, "big")
-    return bytes([tag]) + size + body
+    width = (n.bit_length() + 7) // 8
+    return bytes([tag]) + (bytes([n]) if n < 128 else bytes([0x80 | width]) + n.to_bytes(width, "big")) + body
 
 
 def in_parallel(calls):

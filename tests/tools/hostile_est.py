@@ -31,6 +31,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+import hostile_est_cmc
+import hostile_est_keys
 from est_wire import END_S, WELL_KNOWN, Answer, Door, basic, csr, name, new_key, tls_context
 from hostile import Failed, Skipped, count_certificates, der, in_parallel, need, tap
 
@@ -95,6 +97,20 @@ LABELS = """\
     profile: device
     authentication: [user]
     approval: manual
+  - label: keys
+    profile: device
+    authentication: [certificate, user, token]
+    server_keys: tls
+  - label: sealed
+    profile: device
+    authentication: [certificate, user]
+    anchors: [%(manufacturer)s.pem]
+    server_keys: encrypted
+  - label: keys-desk
+    profile: device
+    authentication: [user]
+    approval: manual
+    server_keys: tls
 """
 ENROLL, REENROLL = "/simpleenroll", "/simplereenroll"
 DAY = datetime.timedelta(days=1)
@@ -121,6 +137,7 @@ class World:
         self.numbers = itertools.count(1)
         self.made = {}
         self.secrets = []
+        self.keys = []  # that the server made
         self.plain = tls_context(options.cacert)
         with open(options.manufacturer + ".pem", "rb") as file:
             self.maker = x509.load_pem_x509_certificate(file.read())
@@ -204,6 +221,11 @@ class World:
         need(answer.status == 200, "an honest request was refused: %d %r" % (answer.status, answer.body))
         self.expected += 1
         return Device(self.folder, key, answer.certificate())
+
+    def waiting(self, who):
+        """That user's requests."""
+        rows = json.loads(self.chancery("request", "list", "--json"))
+        return [row for row in rows if row["requester"] == "est-user:" + who[0]]
 
     @property
     def device(self):
@@ -403,6 +425,17 @@ case("V11-other-profile", 403)(lambda w: w.post(csr(new_key(), "dev-1"), path=RE
 case("V11-registrar-of-the-other-ca", 403)(lambda w: w.post(csr(new_key(), "dev-7"), label="/fleet", device=registrar(w, "agents-rooted")))
 
 
+@case("V10-key-of-another-certificate-is-blocked", 403)
+def _(w):
+    """A key that was compromised proves nothing with any of its certificates."""
+    first = w.enrolled("dev-18")
+    second = w.post(csr(first.key, "dev-18"), path=REENROLL, device=first)
+    need(second.status == 200, "an honest renewal was refused: %r" % second.body)
+    w.expected += 1
+    w.chancery("cert", "revoke", "%032x" % first.certificate.serial_number, "--reason", "keyCompromise")
+    return w.post(csr(new_key(), "dev-18"), path=REENROLL, device=Device(w.folder, first.key, second.certificate()))
+
+
 # E13: registrars, where they count, and only there.
 def registrar(w, label="agents"):
     def make():
@@ -422,6 +455,10 @@ case("E13-registrar-where-none-counts", 403)(lambda w: w.post(csr(new_key(), "de
 case("E13-registrar-where-one-counts", 200, made=1)(lambda w: w.post(csr(new_key(), "dev-7"), label="/fleet", device=registrar(w)))
 case("E13-registrar-beyond-the-profile", 403, 400)(lambda w: w.post(
     csr(new_key(), (NameOID.ORGANIZATION_NAME, "Test Corp"), "dev-7"), label="/fleet", device=registrar(w)))
+case("E13-registrar-renews-another", 403)(lambda w: w.post(csr(new_key(), "dev-7"), path=REENROLL, label="/fleet", device=registrar(w)))
+case("E13-registrar-renews-another-at-its-own-label", 403)(lambda w: w.post(
+    csr(new_key(), "dev-7"), path=REENROLL, label="/agents", device=registrar(w)))
+case("E13-registrar-renews-itself", 200, made=1)(lambda w: w.post(csr(new_key(), "agent"), path=REENROLL, label="/agents", device=registrar(w)))
 case("E13-no-registrar", 403)(lambda w: w.post(csr(new_key(), "dev-7"), label="/fleet", device=w.device))
 case("E13-foreign-registrar", 401, 403)(lambda w: w.post(csr(new_key(), "dev-7"), label="/fleet", device=w.born(
     "agent", usages=[ObjectIdentifier("1.3.6.1.5.5.7.3.28")])))
@@ -512,17 +549,12 @@ def long_chain(w, n):
 
 
 # E8: a request that waits is one.
-def waiting(w, who):
-    rows = json.loads(w.chancery("request", "list", "--json"))
-    return [row for row in rows if row["requester"] == "est-user:" + who[0]]
-
-
 @case("E8-in-parallel", 202)
 def _(w):
     who, request = w.user("--registrar", "--label", "desk"), csr(new_key(), "wait-1")
     answers = in_parallel([lambda: w.post(request, basic(*who), label="/desk")] * 12)
     need(all(a.status == 202 and a.header("Retry-After") for a in answers), "not all of them wait: %r" % [a.status for a in answers])
-    need(len(waiting(w, who)) == 1, "there are %d requests" % len(waiting(w, who)))
+    need(len(w.waiting(who)) == 1, "there are %d requests" % len(w.waiting(who)))
     return answers[0]
 
 
@@ -532,8 +564,8 @@ def _(w):
     one, two, request = w.user("--registrar"), w.user("--registrar"), csr(new_key(), "wait-2")
     need(w.post(request, basic(*one), label="/desk").status == 202, "an honest request does not wait")
     answer = w.post(request, basic(*two), label="/desk")
-    need(len(waiting(w, one)) == 1 and len(waiting(w, two)) == 1, "the second is not a request of its own")
-    w.chancery("request", "reject", waiting(w, one)[0]["id"])
+    need(len(w.waiting(one)) == 1 and len(w.waiting(two)) == 1, "the second is not a request of its own")
+    w.chancery("request", "reject", w.waiting(one)[0]["id"])
     need(w.post(request, basic(*one), label="/desk").status == 403, "the first was not rejected")
     need(w.post(request, basic(*two), label="/desk").status == 202, "the second was rejected with the first")
     return answer
@@ -543,7 +575,7 @@ def _(w):
 def _(w):
     who, key = w.user("--registrar"), new_key()
     need(w.post(csr(key, "wait-3"), basic(*who), label="/desk").status == 202, "an honest request does not wait")
-    first = waiting(w, who)[0]["id"]
+    first = w.waiting(who)[0]["id"]
     w.chancery("request", "approve", first)
     return w.post(csr(key, "wait-4"), basic(*who), label="/desk")
 
@@ -553,7 +585,7 @@ def _(w):
     who, request = w.user("--registrar"), csr(new_key(), "wait-5")
     need(w.post(request, basic(*who), label="/desk").status == 202, "an honest request does not wait")
     w.chancery("est", "user", "disable", who[0])
-    w.chancery("request", "approve", waiting(w, who)[0]["id"])
+    w.chancery("request", "approve", w.waiting(who)[0]["id"])
     return w.post(request, basic(*who), label="/desk")
 
 
@@ -568,6 +600,9 @@ for title, body in (("garbage", "AAAA"), ("empty", ""), ("pkcs10", None), ("not-
     case("E9-fullcmc-" + title, 400, 403, 404, 501)(lambda w, body=body: w.post(
         good(w) if body is None else body, basic(*w.alice), path="/fullcmc", content_type="application/pkcs7-mime"))
 case("E9-fullcmc-content-type", 415)(lambda w: w.post(good(w), basic(*w.alice), path="/fullcmc"))
+
+hostile_est_cmc.add(case)
+hostile_est_keys.add(case)
 
 # E10, E15: methods, media types, sizes.
 for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"):
@@ -1014,14 +1049,17 @@ def brief(w):
     return w.once("brief", lambda: w.enrolled("dev-17", "brief"))
 
 
-@case("V10-expired", 403)
-def _(w):
+def ended(w):
     device = brief(w)
     until = time.monotonic() + 120
     while datetime.datetime.utcnow() <= device.certificate.not_valid_after + datetime.timedelta(seconds=1):
         need(time.monotonic() < until, "it does not end")
         time.sleep(0.2)
-    return w.post(csr(new_key(), "dev-17"), path=REENROLL, label="/brief", device=device)
+    return device
+
+
+case("V10-expired", 403)(lambda w: w.post(csr(new_key(), "dev-17"), path=REENROLL, label="/brief", device=ended(w)))
+case("E9-cmc-V10-expired", 403)(lambda w: hostile_est_cmc.expired(w, ended(w)))
 
 
 # --- Running -----------------------------------------------------------------------------------
@@ -1078,6 +1116,7 @@ def main():
     parser.add_argument("--dir", help="the CA's folder")
     parser.add_argument("--manufacturer", default="maker", help="certificate and key of a CA of devices, without .pem and .key (maker)")
     parser.add_argument("--secrets", help="file for the passwords and tokens that were made, a line each")
+    parser.add_argument("--keys", help="file for the keys that the server made, a line each: their secret number in hex")
     parser.add_argument("--connections", type=int, default=20, help="of what is done in parallel (20)")
     parser.add_argument("--case", action="append", default=[], help="run this one; may be repeated; a prefix runs all with it")
     parser.add_argument("--all", action="store_true", help="run all")
@@ -1107,6 +1146,9 @@ def main():
     if options.secrets:
         with open(options.secrets, "w", encoding="ascii") as file:
             file.writelines(line + "\n" for line in w.secrets)
+    if options.keys:
+        with open(options.keys, "w", encoding="ascii") as file:
+            file.writelines("%064x\n" % key.private_numbers().private_value for key in w.keys)
     return 1 if failed else 0
 
 

@@ -238,6 +238,7 @@ static void step_clock(struct walk *w)
 {
 	w->now_s += draw(w, 60) == 0 ? ORDER_LIFE_S + 1 : (int64_t)draw(w, 20);
 	clock_fix(w->now_s);
+	acme_house_tend_nonces(w->house); /* an hour at once would end the key that nonces are made with */
 	age(w);
 }
 

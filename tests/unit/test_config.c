@@ -221,7 +221,7 @@ static void test_wrong_values_are_named_with_their_line(void **state)
 		{ 12, "    ca: issuing\n    usages: [code_signing]", "13: profiles[0].usages[0]: \"code_signing\" is none of" },
 		{ 12, "    ca: issuing\n    permitted_names: [.a.b]", "13: profiles[0].permitted_names[0]: " },
 		{ 12, "    ca: issuing\n    permitted_names: ['*.a.b']", "13: profiles[0].permitted_names[0]: " },
-		{ 12, "    ca: issuing\n    names: [dns, upn]", "13: profiles[0].names[1]: \"upn\" is none of dns, ip, email, uri" },
+		{ 12, "    ca: issuing\n    names: [dns, rid]", "13: profiles[0].names[1]: \"rid\" is none of dns, ip, email, uri, upn, sid" },
 		{ 12, "    ca: issuing\n    names: [dns, dns]", "13: profiles[0].names[1]: dns stands" },
 		{ 12, "    ca: issuing\n    names: []", "13: the list is empty" },
 		{ 12, "    ca: issuing\n    subject: [email]", "13: profiles[0].subject[0]: \"email\" is none of common_name, " },
@@ -279,6 +279,7 @@ static void test_doors_that_give_dns_names_only(void **state)
 		{ 12, "    ca: issuing\n    names: [dns, ip]", "18: acme[0].profile: profile \"server\" has names: or subject:" },
 		{ 12, "    ca: issuing\n    names: [uri]", "18: acme[0].profile: profile \"server\" has names: or subject:" },
 		{ 12, "    ca: issuing\n    subject: [organization]", "18: acme[0].profile: profile \"server\" has names: or subject:" },
+		{ 12, "    ca: issuing\n    names: [dns, sid]", "18: acme[0].profile: profile \"server\" has names: or subject:" },
 		{ 14, "    ca: issuing\n    names: [email]", "20: internal.tls_profile: profile \"front\" has names: or subject:" },
 	};
 	CHECK(*state, rows);
@@ -291,11 +292,15 @@ static void test_names_of_devices(void **state)
 		"    ca: issuing\n"
 		"  - name: device\n    ca: issuing\n    names: [uri, ip]\n    subject: [common_name, serial_number]\n"
 		"    permitted_networks: [10.0.0.0/8, 'fd00::/8']\n"
+		"  - name: laptop\n    ca: issuing\n    names: [upn, sid]\n    subject: [locality, state]\n"
 		"  - name: quiet\n    ca: issuing\n    subject: [country]\n    common_name: false"));
 	const struct config_profile *device = config_profile(config, "device"), *server = config_profile(config, "server");
 	assert_int_equal(device->names, IDENTIFIER_BIT(IDENTIFIER_URI) | IDENTIFIER_BIT(IDENTIFIER_IP));
 	assert_int_equal(device->subject, IDENTIFIER_BIT(IDENTIFIER_CN) | IDENTIFIER_BIT(IDENTIFIER_SERIAL_NUMBER));
 	assert_int_equal(device->permitted_networks.n, 2);
+	const struct config_profile *laptop = config_profile(config, "laptop");
+	assert_int_equal(laptop->names, IDENTIFIER_BIT(IDENTIFIER_UPN) | IDENTIFIER_BIT(IDENTIFIER_SID));
+	assert_int_equal(laptop->subject, IDENTIFIER_BIT(IDENTIFIER_L) | IDENTIFIER_BIT(IDENTIFIER_ST));
 	assert_false(device->common_name); /* the default gives way to subject: */
 	assert_int_equal(config_profile(config, "quiet")->subject, IDENTIFIER_BIT(IDENTIFIER_C));
 	assert_int_equal(server->names, IDENTIFIER_BIT(IDENTIFIER_DNS));
@@ -323,7 +328,7 @@ static void test_est_has_defaults(void **state)
 	config_free(&config);
 
 	config = parsed(op, with_line(op, 14, EST
-		"    authentication: [certificate+user, certificate]\n    anchors: [maker.pem, /etc/maker.pem]\n"
+		"    authentication: [certificate+user, certificate]\n    anchors: [maker.pem, /etc/maker.pem]\n    anchor_crls: [maker.crl]\n"
 		"    anchored_names: any\n    channel_binding: required\n    approval: manual\n    registrars: true\n"
 		"    server_keys: tls\n    request_lifetime: 1d\n"
 		"listen:\n  mutual: [127.0.0.1:8444]\n  mutual_host: est.example.internal"));
@@ -331,6 +336,7 @@ static void test_est_has_defaults(void **state)
 	assert_int_equal(est->ways, EST_CERTIFICATE | EST_CERTIFICATE_AND_USER);
 	assert_string_equal(est->anchors.items[0], "/srv/ca/maker.pem");
 	assert_string_equal(est->anchors.items[1], "/etc/maker.pem");
+	assert_string_equal(est->anchor_crls.items[0], "/srv/ca/maker.crl");
 	assert_true(est->has_any_anchored_names && est->needs_binding && est->is_manual && est->has_registrars);
 	assert_int_equal(est->server_keys, EST_KEYS_TLS);
 	assert_string_equal(config->listen.mutual_host, "est.example.internal");
@@ -347,6 +353,7 @@ static void test_est_that_cannot_be_E1_V2(void **state)
 		{ 14, EST "    authentication: [user, user]", "20: est[0].authentication[1]: user stands there twice" },
 		{ 14, EST "    authentication: [password]", "20: est[0].authentication[0]: \"password\" is none of" },
 		{ 14, EST "    authentication: [user]\n    anchors: [a.pem]", "21: est[0].anchors: no way of authentication" },
+		{ 14, EST "    authentication: [user]\n    anchor_crls: [a.crl]", "21: est[0].anchor_crls: there are no anchors" },
 		{ 14, EST "    authentication: [user]\n    approval: perhaps", "21: est[0].approval: \"perhaps\" is neither" },
 		{ 14, EST "    authentication: [user]\n    server_keys: yes", "21: est[0].server_keys: \"yes\" is none of" },
 		{ 14, EST "    authentication: [user]\n  - label: default\n    profile: device\n    authentication: [user]",
@@ -356,6 +363,76 @@ static void test_est_that_cannot_be_E1_V2(void **state)
 		{ 0, "est:\n  - label: x\n    profile: server\n    authentication: [user]", "22: est[0].profile: profile \"server\" is answered through acme" },
 		{ 0, "listen: {mutual_host: ca.example.internal}", "20: listen.mutual_host: it is the host itself" },
 		{ 0, "listen: {mutual: [nowhere]}", "20: listen.mutual[0]: " },
+	};
+	CHECK(*state, rows);
+}
+
+/* An endpoint at the end of the least file, with a profile of its own. */
+#define SCEP "    ca: issuing\n  - name: mobile\n    ca: issuing\nscep:\n  - name: default\n    profile: mobile\n"
+#define INTUNE "    authentication: [intune]\n    intune:\n      tenant: contoso\n      client_id: id\n"
+
+static void test_scep_has_defaults(void **state)
+{
+	struct op *op = *state;
+	struct config *config = parsed(op, with_line(op, 14, SCEP "    authentication: [challenge, approval]"));
+	const struct config_scep *scep = config_scep(config, "default");
+	assert_non_null(scep);
+	assert_null(config_scep(config, "other"));
+	assert_int_equal(config_profile(config, "mobile")->door, DOOR_SCEP);
+	assert_int_equal(scep->ways, SCEP_CHALLENGE | SCEP_APPROVAL);
+	assert_true(scep->has_renewal && scep->serves_certificates && scep->serves_crl);
+	assert_int_equal(scep->renewal_after_expiry_s, 0);
+	assert_int_equal(scep->compatibility, 0);
+	assert_int_equal(scep->ra_key, KEY_RSA2048);
+	assert_int_equal(scep->request_lifetime_s, 7 * 86400);
+	assert_null(scep->intune.tenant);
+	config_free(&config);
+
+	config = parsed(op, with_line(op, 14, SCEP
+		"    authentication: [static]\n    static_challenge_file: one\n    static_names: [\"dns:*.fleet.example\"]\n"
+		"    renewal_after_expiry: 30d\n    approval: manual\n    compatibility: [sha1, 3des]\n    ra_key: RSA-4096\n"
+		"    get_cert: false\n    get_crl: false"));
+	scep = config_scep(config, "default");
+	assert_string_equal(scep->static_challenge_file, "/srv/ca/one");
+	assert_string_equal(scep->static_names.items[0], "dns:*.fleet.example");
+	assert_int_equal(scep->renewal_after_expiry_s, 30 * 86400);
+	assert_int_equal(scep->compatibility, SCEP_ACCEPTS_3DES | SCEP_ACCEPTS_SHA1);
+	assert_int_equal(scep->ra_key, KEY_RSA4096);
+	assert_true(scep->is_manual && !scep->serves_certificates && !scep->serves_crl);
+	config_free(&config);
+
+	config = parsed(op, with_line(op, 14, SCEP INTUNE "      secret_file: /etc/secret\n      timeout: 20s\n      revocations: false"));
+	const struct config_intune *intune = &config_scep(config, "default")->intune;
+	assert_string_equal(intune->tenant, "contoso");
+	assert_string_equal(intune->secret_file, "/etc/secret");
+	assert_string_equal(intune->resource_url, "https://api.manage.microsoft.com/");
+	assert_int_equal(intune->timeout_s, 20);
+	assert_false(intune->downloads_revocations);
+	config_free(&config);
+}
+
+/* S1: no challenge for everything. V44: no endpoint that asks nobody. */
+static void test_scep_that_cannot_be_S1_V44(void **state)
+{
+	static const struct complaint rows[] = {
+		{ 14, SCEP "    authentication: [static]\n    static_names: [dns:a.example]", "20: scep[0].authentication: \"static\" needs static_challenge_file" },
+		{ 14, SCEP "    authentication: [static]\n    static_challenge_file: one", "20: scep[0].authentication: \"static\" needs static_names" },
+		{ 14, SCEP "    authentication: [static]\n    static_challenge_file: one\n    static_names: [\"*\"]", "22: scep[0].static_names[0]: " },
+		{ 14, SCEP "    authentication: [intune]", "20: scep[0].authentication: \"intune\" needs the section intune" },
+		{ 14, SCEP INTUNE, "21: scep[0].intune: it needs secret_file" },
+		{ 14, SCEP INTUNE "      key_file: a", "24: scep[0].intune.key_file: certificate_file and key_file go together" },
+		{ 14, SCEP INTUNE "      secret_file: a\n      graph_url: graph", "25: scep[0].intune.graph_url: \"graph\" is not an http" },
+		{ 14, SCEP "    authentication: [challenge, challenge]", "20: scep[0].authentication[1]: challenge stands there twice" },
+		{ 14, SCEP "    authentication: [anybody]", "20: scep[0].authentication[0]: \"anybody\" is none of" },
+		{ 14, SCEP "    renewal: false", "20: scep[0].renewal: without authentication and renewal nobody" },
+		{ 14, SCEP "    authentication: [challenge]\n    renewal: false\n    renewal_after_expiry: 1d", "22: scep[0].renewal_after_expiry: renewal is off" },
+		{ 14, SCEP "    compatibility: [des]", "20: scep[0].compatibility[0]: \"des\" is none of" },
+		{ 14, SCEP "    ra_key: P-256", "20: scep[0].ra_key: \"P-256\" is none of" },
+		{ 14, SCEP "    approval: perhaps", "20: scep[0].approval: \"perhaps\" is neither" },
+		{ 14, SCEP "  - name: default\n    profile: mobile", "20: scep[1].name: another SCEP endpoint" },
+		{ 14, "    ca: issuing\n  - name: mobile\n    ca: issuing\n    key_types: [P-256]\nscep:\n  - name: a\n    profile: mobile",
+		  "20: scep[0].profile: profile \"mobile\" takes no RSA keys" },
+		{ 0, "scep:\n  - name: x\n    profile: server", "22: scep[0].profile: profile \"server\" is answered through acme" },
 	};
 	CHECK(*state, rows);
 }
@@ -434,6 +511,7 @@ static void test_names_of_key_types_and_doors(void **state)
 	assert_string_equal(key_type_name(KEY_RSA3072), "RSA-3072");
 	assert_string_equal(door_name(DOOR_INTERNAL), "internal");
 	assert_string_equal(door_name(DOOR_EST), "est");
+	assert_string_equal(door_name(DOOR_SCEP), "scep");
 }
 
 int main(void)
@@ -449,6 +527,8 @@ int main(void)
 		TEST(test_names_of_devices),
 		TEST(test_est_has_defaults),
 		TEST(test_est_that_cannot_be_E1_V2),
+		TEST(test_scep_has_defaults),
+		TEST(test_scep_that_cannot_be_S1_V44),
 		TEST(test_profile_without_a_door_has_none),
 		TEST(test_hostile_sizes),
 		TEST(test_load_reads_the_folder),

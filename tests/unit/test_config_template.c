@@ -61,6 +61,8 @@ static void test_template_means_its_seed(void **state)
 	assert_null(config->listen.mutual_host);
 	assert_int_equal(config_profile(config, "device")->door, DOOR_EST);
 	assert_int_equal(config_est(config, "default")->ways, EST_CERTIFICATE | EST_USER | EST_TOKEN);
+	assert_int_equal(config_profile(config, "mobile")->door, DOOR_SCEP);
+	assert_int_equal(config_scep(config, "default")->ways, SCEP_CHALLENGE);
 	config_free(&config);
 }
 
@@ -157,6 +159,13 @@ static void test_switched_on_template_changes_no_default(void **state)
 	assert_int_equal(on->est[0].has_registrars, off->est[0].has_registrars);
 	assert_int_equal(on->est[0].server_keys, off->est[0].server_keys);
 	assert_int_equal(on->est[0].request_lifetime_s, off->est[0].request_lifetime_s);
+	assert_int_equal(on->scep[0].has_renewal, off->scep[0].has_renewal);
+	assert_int_equal(on->scep[0].renewal_after_expiry_s, off->scep[0].renewal_after_expiry_s);
+	assert_int_equal(on->scep[0].is_manual, off->scep[0].is_manual);
+	assert_int_equal(on->scep[0].ra_key, off->scep[0].ra_key);
+	assert_int_equal(on->scep[0].serves_certificates, off->scep[0].serves_certificates);
+	assert_int_equal(on->scep[0].serves_crl, off->scep[0].serves_crl);
+	assert_int_equal(on->scep[0].request_lifetime_s, off->scep[0].request_lifetime_s);
 	assert_int_equal(on->validation.allow_private, off->validation.allow_private);
 	assert_int_equal(on->validation.allow_loopback, off->validation.allow_loopback);
 	assert_int_equal(on->validation.attempts, off->validation.attempts);

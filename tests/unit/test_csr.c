@@ -419,7 +419,6 @@ static void test_privileged_extensions_ignored(void **state)
 		{ BYTES_LITERAL("\x55\x1d\x25"), BYTES_LITERAL("\x30\x06\x06\x04\x55\x1d\x25\x00") }, /* anyExtendedKeyUsage */
 		{ BYTES_LITERAL("\x55\x1d\x20"), BYTES_LITERAL("\x30\x00") },			 /* policies */
 		{ BYTES_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x15\x0a"), BYTES_LITERAL("\x30\x00") },  /* application policies */
-		{ BYTES_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x19\x02"), BYTES_LITERAL("\x30\x00") },  /* SID */
 	};
 	struct bytes all = maker_san(op, dns(op, "a.example"));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -428,6 +427,9 @@ static void test_privileged_extensions_ignored(void **state)
 	assert_ok(op, csr_parse(op, with_extensions(desk, all), &csr_rules_dns, &csr));
 	assert_int_equal(csr.n_identifiers, 1);
 	assert_string_equal(csr.identifiers[0].value, "a.example");
+	/* A SID is a name: left out silently, somebody would log in as nobody. */
+	struct bytes sid = maker_extension(op, BYTES_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x19\x02"), false, BYTES_LITERAL("\x30\x00"));
+	refuse(desk, ERR_POLICY, "asks for a SID", with_extensions(desk, MAKER_JOIN(op, all, sid)));
 }
 
 /* A list that is walked again for each of its items stays short. */

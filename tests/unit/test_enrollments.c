@@ -15,7 +15,7 @@ static struct enrollment sample(const char *id)
 		.id = id, .door = "est", .endpoint = "default", .profile = "device", .requester = "est-user:alice",
 		.csr_hash = BYTES_ARRAY(some_hash), .csr = BYTES_LITERAL("csr"),
 		.names = "[{\"type\":\"cn\",\"value\":\"dev-1\"}]", .status = ENROLLMENT_PENDING, .created_s = NOW,
-		.expires_s = NOW + 100,
+		.expires_s = NOW + 100, .profile_hash = "abc",
 	};
 }
 
@@ -45,6 +45,7 @@ static void comes_back_as_it_was(void **state)
 	assert_int_equal(found.status, ENROLLMENT_PENDING);
 	assert_int_equal(found.changed_s, NOW);
 	assert_null(found.serial);
+	assert_string_equal(found.profile_hash, e.profile_hash);
 	assert_err(place->op, ERR_NOT_FOUND, enrollment_load(place->op, place->db, "r2", &found));
 }
 
@@ -144,8 +145,32 @@ static void lists_page_by_key(void **state)
 	assert_string_equal(list[0].id, "r6");
 	assert_ok(op, enrollment_list(op, place->db, true, NULL, 9, &list, &n));
 	assert_int_equal(n, 4);
-	assert_ok(op, enrollment_count_pending(op, place->db, "est", "default", NOW, &n));
-	assert_int_equal(n, 4);
+}
+
+/* The label's, and those of one requester among them: what has expired, was decided or is elsewhere does not wait. */
+static void what_waits_is_counted(void **state)
+{
+	struct place *place = *state;
+	struct op *op = place->op;
+	static const char *const requesters[] = { "est-user:alice", "est-user:alice", "est-user:bob", "est-user:alice", "est-user:alice" };
+	unsigned of_all, of_requester;
+	for (unsigned i = 0; i < 5; i++) {
+		struct enrollment e = sample(arena_printf(op->arena, "r%u", i));
+		uint8_t hash[32] = { (uint8_t)(10 + i) };
+		e.csr_hash = (struct bytes)BYTES_ARRAY(hash);
+		e.requester = requesters[i];
+		e.expires_s = NOW + 100 + (i == 0);
+		e.endpoint = i == 3 ? "other" : "default";
+		insert(place, &e);
+	}
+	assert_ok(op, enrollment_decide(op, place->db, "r4", true, "uid:0", NULL, NOW + 1));
+	struct enrollment key = sample("any");
+	assert_ok(op, enrollment_count_pending(op, place->db, &key, NOW, &of_all, &of_requester));
+	assert_int_equal(of_all, 3);
+	assert_int_equal(of_requester, 2);
+	assert_ok(op, enrollment_count_pending(op, place->db, &key, NOW + 100, &of_all, &of_requester));
+	assert_int_equal(of_all, 1);
+	assert_int_equal(of_requester, 1);
 }
 
 static void what_is_over_goes_in_steps(void **state)
@@ -253,6 +278,7 @@ int main(void)
 		STORE_TEST(the_way_to_a_certificate),
 		STORE_TEST(a_finished_one_is_found_for_a_while),
 		STORE_TEST(lists_page_by_key),
+		STORE_TEST(what_waits_is_counted),
 		STORE_TEST(what_is_over_goes_in_steps),
 		STORE_TEST(users_come_back),
 		STORE_TEST(failures_lock),

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "ca/authorization.h"
 #include "ca/issue.h"
+#include "ca/revoke.h"
 #include "tests/fake/x509_maker.h"
 
 static const char *subject_of(struct est_house *h, struct bytes der)
@@ -226,6 +227,26 @@ static void test_certificates_that_count_no_more_V10(void **state)
 	assert_true(est_house_entries(h, "authentication.refused") >= 5);
 }
 
+/* N7: what was revoked as compromised ends all that was certified for its key, and a manufacturer's certificate with it. */
+static void test_a_compromised_key_proves_nothing_V10(void **state)
+{
+	struct est_house *h = *state;
+	struct op *op = h->op;
+	AUTO(EVP_PKEY) *key = maker_key(KEY_P256);
+	struct revocation revocation;
+	struct bytes lost = ASSERT_SENT(h, 200, .path = "open/simpleenroll", .csr = EST_CSR(h, .cn = "dev-1", .key = key)).certificate;
+	struct bytes twin = ASSERT_SENT(h, 200, .path = "open/simpleenroll", .csr = EST_CSR(h, .cn = "dev-2", .key = key)).certificate;
+	ASSERT_SENT(h, 200, .path = "simplereenroll", .certificate = twin, .csr = EST_CSR(h, .cn = "dev-2"));
+	assert_ok(op, certificate_revoke(op, h->fake->authority, serial_of(h, lost), 1, true, &revocation));
+	struct est_answer a = ASSERT_SENT(h, 403, .path = "simplereenroll", .certificate = twin, .csr = EST_CSR(h, .cn = "dev-2"));
+	assert_non_null(strstr(a.body, "blocked"));
+	/* Refused before anything is spent: the token is good for another key. */
+	const char *token = est_house_add_token(h, "default", "[\"cn:dev-3\"]");
+	ASSERT_SENT(h, 403, .token = token, .csr = EST_CSR(h, .cn = "dev-3", .key = key));
+	assert_int_equal(est_house_count(h, "enrollment WHERE status <> 'issued'"), 0);
+	ASSERT_SENT(h, 200, .token = token, .csr = EST_CSR(h, .cn = "dev-3"));
+}
+
 /* A certificate through the operator's door, with the profile of registrars. */
 static struct bytes issue_registrar(struct est_house *h)
 {
@@ -252,7 +273,9 @@ static void test_certificates_of_other_labels_V11_E13(void **state)
 	ASSERT_SENT(h, 403, .path = "simpleenroll", .certificate = registrar, .csr = EST_CSR(h, .cn = "dev-9"));
 	ASSERT_SENT(h, 403, .path = "simplereenroll", .certificate = registrar, .csr = EST_CSR(h, .cn = "desk-1"));
 	ASSERT_SENT(h, 200, .path = "fleet/simpleenroll", .certificate = registrar, .csr = EST_CSR(h, .cn = "dev-9"));
-	ASSERT_SENT(h, 200, .path = "fleet/simplereenroll", .certificate = registrar, .csr = EST_CSR(h, .cn = "dev-10"));
+	/* Re-enrolment asks for no other proof, so it is for who has the certificate already, registrars included. */
+	ASSERT_SENT(h, 403, .path = "fleet/simplereenroll", .certificate = registrar, .csr = EST_CSR(h, .cn = "dev-10"));
+	ASSERT_SENT(h, 403, .path = "fleet/simplereenroll", .certificate = registrar, .csr = EST_CSR(h, .cn = "desk-1"));
 	ASSERT_SENT(h, 403, .path = "fleet/simpleenroll", .certificate = device, .csr = EST_CSR(h, .cn = "dev-9"));
 	ASSERT_SENT(h, 200, .path = "fleet/simplereenroll", .certificate = device, .csr = EST_CSR(h, .cn = "dev-1"));
 }
@@ -273,6 +296,79 @@ static void test_anchors(void **state)
 	advance(366 * 86400);
 	ASSERT_SENT(h, 403, .path = "wide/simpleenroll", .certificate = leaf, .csr = EST_CSR(h, .cn = "pump-9"));
 	assert_int_equal(n_issued(h), 2);
+}
+
+/* V10: a manufacturer's CRL, and what there has to be of it. */
+static void test_crls_of_a_manufacturer_V10(void **state)
+{
+	struct est_house *h = *state;
+	static const char path[] = "wide/simpleenroll";
+	struct bytes lost = est_maker_leaf(h, "dev-1", NULL), good = est_maker_leaf(h, "dev-2", NULL);
+	est_house_write_crl(h, lost, 7 * 86400, true);
+	est_house_name_crls(h, "wide");
+	struct est_answer a = ASSERT_SENT(h, 403, .path = path, .certificate = lost, .csr = EST_CSR(h, .cn = "dev-1"));
+	assert_non_null(strstr(a.body, "revoked"));
+	ASSERT_SENT(h, 200, .path = path, .certificate = good, .csr = EST_CSR(h, .cn = "dev-2"));
+	ASSERT_SENT(h, 200, .path = "maker/simpleenroll", .certificate = lost, .csr = EST_CSR(h, .cn = "dev-1")); /* it names none */
+	advance(7 * 86400 + 1);
+	a = ASSERT_SENT(h, 403, .path = path, .certificate = good, .csr = EST_CSR(h, .cn = "dev-3"));
+	assert_non_null(strstr(a.body, "the CRL of its issuer in anchor_crls has expired"));
+	assert_int_equal(n_issued(h), 2);
+	assert_int_equal(est_house_entries(h, "authentication.refused"), 2);
+}
+
+/* The same settings, as after a reload. Never freed: the house's arena has it. */
+static void reload(struct est_house *h)
+{
+	struct config *config = arena_alloc(h->fake->arena, sizeof *config);
+	*config = *h->fake->config;
+	assert_ok(h->op, authority_reload(h->op, h->fake->authority, config));
+}
+
+/* Files are read at a reload, and not in between; a bad one is refused there. */
+static void test_anchors_are_read_at_a_reload(void **state)
+{
+	struct est_house *h = *state;
+	static const char path[] = "wide/simpleenroll";
+	const char *file = files_join(h->op->arena, h->fake->dir, "maker.crl");
+	struct bytes leaf = est_maker_leaf(h, "dev-1", NULL);
+	est_house_name_crls(h, "wide");
+	result r = est_check(h->op, h->fake->config);
+	assert_int_equal(r.err, ERR_NOT_FOUND);
+	assert_non_null(strstr(h->op->detail, "est label wide: the file of CRLs "));
+	op_clear_failure(h->op);
+	assert_ok(h->op, files_write(h->op, file, 0600, BYTES_LITERAL("-----BEGIN X509 CRL-----\nMA==\n-----END X509 CRL-----\n")));
+	assert_err(h->op, ERR_MALFORMED, est_check(h->op, h->fake->config));
+	assert_ok(h->op, files_write(h->op, file, 0600, BYTES_LITERAL("\x30\x03\x02\x01")));
+	assert_err(h->op, ERR_MALFORMED, est_check(h->op, h->fake->config));
+	est_house_write_crl(h, BYTES_NONE, 86400, false);
+	assert_ok(h->op, est_check(h->op, h->fake->config));
+	ASSERT_SENT(h, 200, .path = path, .certificate = leaf, .csr = EST_CSR(h, .cn = "dev-1"));
+	est_house_write_crl(h, leaf, 86400, false);
+	ASSERT_SENT(h, 200, .path = path, .certificate = leaf, .csr = EST_CSR(h, .cn = "dev-2"));
+	reload(h);
+	ASSERT_SENT(h, 403, .path = path, .certificate = leaf, .csr = EST_CSR(h, .cn = "dev-3"));
+	assert_int_equal(n_issued(h), 2);
+}
+
+/* Whose CRL is not there is not known to be good; and files that went bad behind our back are our trouble, not the client's. */
+static void test_without_a_crl_of_the_issuer(void **state)
+{
+	struct est_house *h = *state;
+	static const char path[] = "wide/simpleenroll";
+	struct bytes leaf = est_maker_leaf(h, "dev-1", NULL);
+	AUTO(X509_NAME) *own_name = X509_NAME_dup(X509_get_subject_name(h->maker));
+	assert_true(X509_set_subject_name(h->maker, X509_get_subject_name(h->fake->root->certificate)) == 1);
+	est_house_write_crl(h, BYTES_NONE, 86400, true);
+	assert_true(X509_set_subject_name(h->maker, own_name) == 1);
+	est_house_name_crls(h, "wide");
+	struct est_answer a = ASSERT_SENT(h, 403, .path = path, .certificate = leaf, .csr = EST_CSR(h, .cn = "dev-1"));
+	assert_non_null(strstr(a.body, "there is no CRL of its issuer"));
+	assert_ok(h->op, files_write(h->op, files_join(h->op->arena, h->fake->dir, "maker.crl"), 0600, BYTES_LITERAL("gone")));
+	reload(h);
+	a = ASSERT_SENT(h, 500, .path = path, .certificate = leaf, .csr = EST_CSR(h, .cn = "dev-1"));
+	assert_null(strstr(a.body, "maker.crl"));
+	assert_int_equal(n_issued(h), 0);
 }
 
 /* ECDSA takes (r, -s) where it takes (r, s): the same certificate in other octets, by anybody. */
@@ -374,9 +470,13 @@ int main(void)
 		SCENE(test_names_of_users_V21),
 		SCENE(test_one_time_tokens),
 		SCENE(test_reenrolment_is_for_the_same_names_E6_V21),
-		SCENE(test_certificates_that_count_no_more_V10),
+			SCENE(test_certificates_that_count_no_more_V10),
+		SCENE(test_a_compromised_key_proves_nothing_V10),
 		SCENE(test_certificates_of_other_labels_V11_E13),
 		SCENE(test_anchors),
+		SCENE(test_crls_of_a_manufacturer_V10),
+		SCENE(test_anchors_are_read_at_a_reload),
+		SCENE(test_without_a_crl_of_the_issuer),
 		SCENE(test_our_own_ca_is_no_anchor_V10_V11),
 		SCENE(test_two_proofs),
 		SCENE(test_channel_binding_E5_S9),

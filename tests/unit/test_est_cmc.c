@@ -382,7 +382,7 @@ static void test_contents_that_are_refused(void **state)
 		{ deep, one, NO_PARTS, NO_PARTS, CMC_BAD_REQUEST, 0 },
 		{ NO_PARTS, cmc_tagged_request(op, REQUEST_PART, MAKER_DER(op, DER_SEQUENCE, (struct bytes){ large, LIMIT_CSR_BYTES })),
 		  NO_PARTS, NO_PARTS, CMC_BAD_REQUEST, REQUEST_PART },
-		{ NO_PARTS, bad_csr, NO_PARTS, NO_PARTS, CMC_BAD_REQUEST, REQUEST_PART },
+		{ NO_PARTS, bad_csr, NO_PARTS, NO_PARTS, CMC_POP_FAILED, REQUEST_PART },
 	};
 	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct bytes data = cmc_pki_data(op, rows[i].controls, rows[i].requests, rows[i].messages, rows[i].others);

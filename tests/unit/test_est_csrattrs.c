@@ -193,6 +193,31 @@ static void test_golden_E12(void **state)
 	op_free(&op);
 }
 
+/* The places of a subject, in its order; accounts of Windows: a UPN stands in the SAN, and a SID is not asked for. */
+static void test_accounts_E12(void **state)
+{
+	(void)state;
+	static const struct config_profile account = { .key_types = { KEY_P256 },
+						       .n_key_types = 1,
+						       .names = BIT(UPN) | BIT(SID),
+						       .subject = BIT(C) | BIT(ST) | BIT(L) | BIT(O) };
+	struct config_profile sid_only = account;
+	static const char last[] = { 6, 8, 7, 10 };
+	struct op *op = op_new();
+	struct wishes list, template;
+	read_both(op, csr_attributes(op->arena, &account, false), &list, &template);
+	check_consistency(&list, &template);
+	assert_true(list.has_san);
+	assert_int_equal(list.n_subject, sizeof last);
+	for (unsigned i = 0; i < sizeof last; i++)
+		assert_int_equal(list.subject[i].p[2], last[i]);
+	sid_only.names = BIT(SID);
+	read_both(op, csr_attributes(op->arena, &sid_only, false), &list, &template);
+	check_consistency(&list, &template);
+	assert_false(list.has_san);
+	op_free(&op);
+}
+
 static void test_both_forms_say_the_same_E12(void **state)
 {
 	(void)state;
@@ -357,7 +382,7 @@ static void test_what_is_not_asked_for_is_refused_E12_E5(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden_E12),
+		cmocka_unit_test(test_golden_E12), cmocka_unit_test(test_accounts_E12),
 		cmocka_unit_test(test_both_forms_say_the_same_E12),
 		SCENE(test_anybody_may_ask_E10),
 		SCENE(test_what_is_asked_for_is_taken_E12),

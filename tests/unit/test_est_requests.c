@@ -4,9 +4,13 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/openssl_auto.h"
 #include "base/text.h"
+#include "ca/profile_hash.h"
+#include "store/audit_rows.h"
 #include "tests/fake/fake_token.h"
 
 #define DAY_S 86400
@@ -70,6 +74,79 @@ static void test_rejection(void **state)
 	advance(7 * DAY_S);
 	ASSERT_SENT(h, 202, .path = path, .user = "dev-1", .csr = csr);
 	assert_int_equal(n_issued(h), 0);
+}
+
+/* E8: one requester fills no label; what waits of it is found again, and others still come in. */
+static void test_nobody_fills_a_label_alone(void **state)
+{
+	struct est_house *h = *state;
+	static const char path[] = "manual/simpleenroll";
+	AUTO(EVP_PKEY) *key = EVP_EC_gen("P-256");
+	struct bytes first = BYTES_NONE;
+	est_house_add_user(h, &(struct user){ .name = "robot", .is_registrar = true }, NULL);
+	est_house_add_user(h, &(struct user){ .name = "dev-1" }, NULL);
+	for (unsigned i = 0; i < LIMIT_EST_PENDING_OF_ONE; i++) {
+		struct bytes csr = EST_CSR(h, .cn = arena_printf(h->op->arena, "unit-%u", i), .key = key);
+		first = i == 0 ? csr : first;
+		ASSERT_SENT(h, 202, .path = path, .user = "robot", .csr = csr);
+	}
+	struct bytes more = EST_CSR(h, .cn = "unit-more", .key = key);
+	struct est_answer a = ASSERT_SENT(h, 429, .path = path, .user = "robot", .csr = more);
+	assert_string_equal(a.retry_after, "60");
+	assert_non_null(strstr(a.body, "est-user:robot"));
+	ASSERT_SENT(h, 202, .path = path, .user = "robot", .csr = first);
+	ASSERT_SENT(h, 202, .path = path, .user = "dev-1", .csr = EST_CSR(h, .cn = "dev-1"));
+	est_house_decide(h, false, NULL); /* the oldest: it makes room for one */
+	ASSERT_SENT(h, 202, .path = path, .user = "robot", .csr = more);
+	assert_int_equal(est_house_count(h, "enrollment WHERE status = 'pending'"), LIMIT_EST_PENDING_OF_ONE + 1);
+}
+
+static result keep_intent(struct op *op, void *arg, const struct audit_row *row)
+{
+	json_t **last = arg;
+	if (strcmp(row->type, "issuance.intended") != 0)
+		return OK;
+	json_decref(*last);
+	return json_parse_object(op, row->entry, "entry", last);
+}
+
+/* The last intent in the log; the caller frees it. */
+static json_t *last_intent(struct est_house *h)
+{
+	json_t *last = NULL;
+	STORE_LEASE(lease);
+	assert_ok(h->op, store_read(h->op, h->fake->authority->store, &lease));
+	assert_ok(h->op, audit_rows_read(h->op, lease.db, 0, UINT32_MAX, keep_intent, &last));
+	assert_non_null(last);
+	return last;
+}
+
+/* F32: a profile that changes while a request waits. It is issued by that of now, and the log has the earlier one. */
+static void test_the_log_has_the_profile_of_then_and_of_now(void **state)
+{
+	struct est_house *h = *state;
+	static const char path[] = "manual/simpleenroll";
+	struct arena *arena = h->fake->arena; /* a configuration lives as long as the house */
+	struct config *config = arena_alloc(arena, sizeof *config);
+	struct bytes csr = EST_CSR(h, .cn = "dev-1");
+	est_house_add_user(h, &(struct user){ .name = "dev-1" }, NULL);
+	ASSERT_SENT(h, 202, .path = path, .user = "dev-1", .csr = csr);
+	const struct config *before = h->fake->config;
+	*config = *before;
+	config->profiles = arena_alloc_array(arena, config->n_profiles, sizeof *config->profiles);
+	memcpy(config->profiles, before->profiles, config->n_profiles * sizeof *config->profiles);
+	for (unsigned i = 0; i < config->n_profiles; i++)
+		config->profiles[i].validity_s = 2 * DAY_S;
+	assert_ok(h->op, authority_reload(h->op, h->fake->authority, config));
+	est_house_decide(h, true, NULL);
+	ASSERT_SENT(h, 200, .path = path, .user = "dev-1", .csr = csr);
+	const char *then = profile_hash(h->op->arena, config_profile(before, "device"));
+	const char *now = profile_hash(h->op->arena, config_profile(config, "device"));
+	assert_string_not_equal(then, now);
+	AUTO(json_t) *entry = last_intent(h);
+	assert_string_equal(json_string_value(json_object_get(entry, "profile_hash")), now);
+	const json_t *ordered = json_object_get(json_object_get(entry, "facts"), "ordered_profile_hash");
+	assert_string_equal(json_string_value(ordered), then);
 }
 
 /* One that nobody decided makes room for the next, also in the second in which that one is found. */
@@ -208,6 +285,8 @@ int main(void)
 		SCENE(test_a_repeat_gets_the_same_certificate_E14),
 		SCENE(test_approval_E8),
 		SCENE(test_rejection),
+		SCENE(test_nobody_fills_a_label_alone),
+		SCENE(test_the_log_has_the_profile_of_then_and_of_now),
 		SCENE(test_expiry),
 		SCENE(test_a_token_waits_with_its_request),
 		SCENE(test_parallel_repeats_are_one),

@@ -192,6 +192,30 @@ static void test_good(void **state)
 	}
 }
 
+static void plan_scep_ra(struct desk *desk)
+{
+	AUTO(EVP_PKEY) *key = maker_key(KEY_RSA2048);
+	plan_kind(desk, TBS_SCEP_RA);
+	desk->plan.spki = maker_spki(desk->op, key);
+	take_apart(desk);
+}
+
+/* SP3, SP16: an RSA key, both usages, no purpose. */
+static void test_scep_ra(void **state)
+{
+	struct desk *desk = *state;
+	plan_scep_ra(desk);
+	accept(desk);
+	refuse_extension(desk, "C8", KEY_USAGE, true, BYTES_LITERAL("\x03\x02\x07\x80"));
+	refuse_extension(desk, "C8", KEY_USAGE, true, BYTES_LITERAL("\x03\x02\x05\x20"));
+	refuse_without(desk, "C14", CDP);
+	refuse_without(desk, "C14", AIA);
+	refuse_added(desk, "C5", maker_extension(desk->op, BYTES_LITERAL(EXTENDED_KEY_USAGE), false,
+						 BYTES_LITERAL("\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x1c")));
+	plan_kind(desk, TBS_SCEP_RA);
+	refuse(desk, "SP16");
+}
+
 /* Keys of all types in leaves, and every way to have names and purposes. */
 static void test_good_variants(void **state)
 {
@@ -665,6 +689,91 @@ static void test_device_names(void **state)
 	refuse(desk, "N4");
 }
 
+#define SID "\x2b\x06\x01\x04\x01\x82\x37\x19\x02"
+#define UPN_TYPE BYTES_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03")
+#define SID_TYPE BYTES_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x19\x02\x01")
+
+/* GeneralName: an otherName of this type, its value a string of this tag. */
+static struct bytes other_name(struct op *op, struct bytes type, uint8_t tag, const char *text)
+{
+	return MAKER_DER(op, 0xa0, MAKER_DER(op, DER_OID, type), MAKER_DER(op, 0xa0, maker_text(op, tag, text)));
+}
+
+/* An account of Windows: one UPN, and a SID in its own extension. */
+static void plan_account(struct desk *desk)
+{
+	plan_device(desk);
+	desk->device[0] = (struct identifier){ IDENTIFIER_UPN, "ä@b.example" };
+	desk->plan.n_identifiers = 1;
+	desk->plan.sid = "S-1-5-21-1-2-3-1104";
+	take_apart(desk);
+}
+
+/* C9, V49: another user, another type, another string, beside another name; a user that is none. */
+static void test_principals(void **state)
+{
+	struct desk *desk = *state;
+	struct op *op = desk->op;
+	static const char upn[] = "ä@b.example";
+	plan_account(desk);
+	accept(desk);
+	const struct {
+		const char *rule;
+		struct bytes name;
+	} rows[] = {
+		{ "V49", other_name(op, UPN_TYPE, DER_UTF8_STRING, "b@b.example") },
+		{ "V49", other_name(op, UPN_TYPE, DER_UTF8_STRING, "") },
+		{ "C9", other_name(op, UPN_TYPE, DER_IA5_STRING, upn) },
+		{ "C9", other_name(op, UPN_TYPE, DER_OCTET_STRING, upn) },
+		{ "C9", other_name(op, SID_TYPE, DER_UTF8_STRING, upn) },
+		{ "C9", maker_text(op, 0x81, upn) },
+		{ "C9", MAKER_DER(op, 0xa0, MAKER_DER(op, DER_OID, UPN_TYPE), maker_text(op, DER_UTF8_STRING, upn)) },
+		{ "V49", MAKER_JOIN(op, other_name(op, UPN_TYPE, DER_UTF8_STRING, upn), other_name(op, UPN_TYPE, DER_UTF8_STRING, upn)) },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		refuse_extension(desk, rows[i].rule, SAN, false, MAKER_DER(op, DER_SEQUENCE, rows[i].name));
+	static const char *const bad[] = { "@b.example", "a@", "a@B.example", "a@*.example", "*@b.example", "a@b@b.example", "a\n@b.example", "a" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		desk->device[0].value = bad[i];
+		take_apart(desk);
+		refuse(desk, "C9");
+	}
+	/* A planned mailbox is no UPN. */
+	plan_account(desk);
+	desk->device[0] = (struct identifier){ IDENTIFIER_EMAIL, "a@b.example" };
+	refuse(desk, "C9");
+}
+
+/* V45: another account, another form, critical, missing, twice, or without a plan for it. */
+static void test_sids(void **state)
+{
+	struct desk *desk = *state;
+	struct op *op = desk->op;
+	static const char sid[] = "S-1-5-21-1-2-3-1104";
+	plan_account(desk);
+	struct bytes good = other_name(op, SID_TYPE, DER_OCTET_STRING, sid);
+	const struct bytes rows[] = {
+		other_name(op, SID_TYPE, DER_OCTET_STRING, "S-1-5-21-1-2-3-500"),
+		other_name(op, SID_TYPE, DER_OCTET_STRING, "S-1-5-21-1-2-3-11040"),
+		other_name(op, SID_TYPE, DER_UTF8_STRING, sid),
+		other_name(op, UPN_TYPE, DER_OCTET_STRING, sid),
+		maker_text(op, 0x82, sid),
+		MAKER_JOIN(op, good, good),
+		BYTES_LITERAL(""),
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		refuse_extension(desk, "V45", SID, false, MAKER_DER(op, DER_SEQUENCE, rows[i]));
+	refuse_extension(desk, "V45", SID, false, good);
+	refuse_extension(desk, "V45", SID, true, MAKER_DER(op, DER_SEQUENCE, good));
+	refuse_without(desk, "V45", SID);
+	refuse_added(desk, "C5", desk->extensions[find(desk, SID)]);
+	desk->plan.sid = NULL;
+	refuse(desk, "C5");
+	plan_kind(desk, TBS_ROOT);
+	desk->plan.sid = sid;
+	refuse_added(desk, "C5", maker_extension(op, BYTES_LITERAL(SID), false, MAKER_DER(op, DER_SEQUENCE, good)));
+}
+
 /* C14: other addresses than planned, https, another form of name. */
 static void test_addresses(void **state)
 {
@@ -764,12 +873,12 @@ static void test_single_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DESK_TEST(test_good),		DESK_TEST(test_good_variants), DESK_TEST(test_numbers),
+		DESK_TEST(test_good),		DESK_TEST(test_good_variants), DESK_TEST(test_scep_ra),  DESK_TEST(test_numbers),
 		DESK_TEST(test_algorithm),	DESK_TEST(test_names),	       DESK_TEST(test_times),
 		DESK_TEST(test_issuer_life),	DESK_TEST(test_key),	       DESK_TEST(test_extension_list),
 		DESK_TEST(test_missing),	DESK_TEST(test_criticality),   DESK_TEST(test_ca_powers),
 		DESK_TEST(test_path_length),	DESK_TEST(test_purposes),      DESK_TEST(test_key_identifiers),
-		DESK_TEST(test_subject_alt_names), DESK_TEST(test_device_subjects), DESK_TEST(test_subject_of_ca), DESK_TEST(test_device_names),
+		DESK_TEST(test_subject_alt_names), DESK_TEST(test_device_subjects), DESK_TEST(test_subject_of_ca), DESK_TEST(test_device_names), DESK_TEST(test_principals), DESK_TEST(test_sids),
 		DESK_TEST(test_addresses),  DESK_TEST(test_encoding),
 		DESK_TEST(test_sizes),		DESK_TEST(test_single_use),
 	};

@@ -10,11 +10,13 @@ static void test_patterns_are_canonical(void **state)
 		{ "cn:dev-1", "cn:dev-1" },	    { "dns:Dev-1.Example", "dns:dev-1.example" },
 		{ "dns:*.Fleet.example", "dns:*.fleet.example" }, { "cn:*.fleet.example", "cn:*.fleet.example" },
 		{ "email:*@Corp.Example", "email:*@corp.example" }, { "ip:2001:DB8::1", "ip:2001:db8::1" },
+		{ "upn:*@Corp.Example", "upn:*@corp.example" }, { "sid:S-1-5-21-1", "sid:S-1-5-21-1" },
 		{ "serialNumber:A1", "serialNumber:A1" }, { "uri:urn:dev:1", "uri:urn:dev:1" },
 	};
 	static const char *const wrong[] = { "dev-1", "", ":", "cn:", "nokind:x", "dns:*", "dns:a.*.example", "dns:**.example",
 					     "serialNumber:*.x", "o:*.x", "uri:*.x", "email:*", "email:*@", "email:*.corp.example",
-					     "dns:*@corp.example" };
+					     "dns:*@corp.example", "upn:*@", "upn:*.corp.example", "upn:*@*.example", "sid:*.x",
+					     "sid:*@x.example" };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		const char *out = NULL;
 		assert_ok(op, name_pattern_make(op, rows[i][0], &out));
@@ -50,6 +52,10 @@ static void test_what_a_pattern_gives(void **state)
 	assert_false(fits(op, "cn:*.fleet.example", "dns:a.fleet.example"));
 	assert_true(fits(op, "email:*@corp.example", "email:a@corp.example"));
 	assert_false(fits(op, "email:*@corp.example", "email:a@evil.example"));
+	assert_true(fits(op, "upn:*@corp.example", "upn:a@corp.example"));
+	assert_false(fits(op, "upn:*@corp.example", "upn:a@evil.example"));
+	assert_false(fits(op, "upn:*@corp.example", "email:a@corp.example"));
+	assert_false(fits(op, "sid:S-1-5-21-1", "sid:S-1-5-21-10"));
 }
 
 static void test_json(void **state)

@@ -31,6 +31,13 @@ static void test_accepted(void **state)
 		{ "uri:spiffe://corp.example/ns/prod", "uri:spiffe://corp.example/ns/prod" },
 		{ "uri:coaps://[2001:DB8::0:1]:5684", "uri:coaps://[2001:db8::1]:5684" },
 		{ "uri:http://192.0.2.1/", "uri:http://192.0.2.1/" },
+		{ "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-1104", "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-1104" },
+		{ "upn:Alice@Corp.Example", "upn:Alice@corp.example" },
+		{ "upn:Jürgen O'Neil #1@corp.example", "upn:Jürgen O'Neil #1@corp.example" },
+		{ "sid:S-1-5-21-1004336348-1177238915-682003330-512", "sid:S-1-5-21-1004336348-1177238915-682003330-512" },
+		{ "sid:S-1-0-0", "sid:S-1-0-0" },
+		{ "sid:S-1-281474976710655-4294967295", "sid:S-1-281474976710655-4294967295" },
+		{ "sid:S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15", "sid:S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15" },
 		{ "cn:dev-17", "cn:dev-17" },
 		{ "cn:  dev 17 ", "cn:dev 17" },
 		{ "cn:Gerät №7 例", "cn:Gerät №7 例" },
@@ -39,6 +46,9 @@ static void test_accepted(void **state)
 		{ "ou:" L64, "ou:" L64 },
 		{ "serialNumber:A1234/5-6", "serialNumber:A1234/5-6" },
 		{ "c:de", "c:DE" },
+		{ "l: Frankfurt (Oder) ", "l:Frankfurt (Oder)" },
+		{ "st:" L64 L64, "st:" L64 L64 },
+		{ "l:" L64 L64, "l:" L64 L64 },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct identifier first, again;
@@ -103,6 +113,29 @@ static void test_refused(void **state)
 		{ IDENTIFIER_URI, BYTES_LITERAL("https://a.example/\xc3\xa4") },
 		{ IDENTIFIER_URI, BYTES_LITERAL("https://a.example/<x>") },
 		/* Subject: empty, controls, other directions, no width, bad UTF-8 (N3). */
+		/* Accounts of Windows: two spellings, no account, everybody's. */
+		{ IDENTIFIER_UPN, BYTES_LITERAL("") }, { IDENTIFIER_UPN, BYTES_LITERAL("alice") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("@corp.example") }, { IDENTIFIER_UPN, BYTES_LITERAL("alice@") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("a@b@corp.example") }, { IDENTIFIER_UPN, BYTES_LITERAL("alice@corp") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("*@corp.example") }, { IDENTIFIER_UPN, BYTES_LITERAL("alice@*.corp.example") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL(" alice@corp.example") }, { IDENTIFIER_UPN, BYTES_LITERAL("alice @corp.example") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("alice@ corp.example") }, { IDENTIFIER_UPN, BYTES_LITERAL("alice@corp.example.") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("alice\0@corp.example") }, { IDENTIFIER_UPN, BYTES_LITERAL("alice@corp.example\0") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("ali\nce@corp.example") }, { IDENTIFIER_UPN, BYTES_LITERAL("ali\xff" "ce@corp.example") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("\xe2\x80\xae" "ecila@corp.example") },
+		{ IDENTIFIER_UPN, BYTES_LITERAL("alice@192.0.2.1") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("") }, { IDENTIFIER_SID, BYTES_LITERAL("S-1-5") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-5-") }, { IDENTIFIER_SID, BYTES_LITERAL("S-1--5-21") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-2-5-21") }, { IDENTIFIER_SID, BYTES_LITERAL("s-1-5-21") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-05-21") }, { IDENTIFIER_SID, BYTES_LITERAL("S-1-5-021") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-5-4294967296") }, { IDENTIFIER_SID, BYTES_LITERAL("S-1-281474976710656-1") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-0x5-21") }, { IDENTIFIER_SID, BYTES_LITERAL("S-1-5-+21") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-5-21 ") }, { IDENTIFIER_SID, BYTES_LITERAL(" S-1-5-21") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-5-21\0") }, { IDENTIFIER_SID, BYTES_LITERAL("S-1-5-21-*") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15-16") },
+		{ IDENTIFIER_SID, BYTES_LITERAL("S-1-5-99999999999999999999999999") },
+		{ IDENTIFIER_L, BYTES_LITERAL(L64 L64 "e") }, { IDENTIFIER_ST, BYTES_LITERAL(L64 L64 "e") },
+		{ IDENTIFIER_L, BYTES_LITERAL("") }, { IDENTIFIER_ST, BYTES_LITERAL("a\tb") },
 		{ IDENTIFIER_CN, BYTES_LITERAL("") }, { IDENTIFIER_CN, BYTES_LITERAL("   ") },
 		{ IDENTIFIER_CN, BYTES_LITERAL("dev\0evil") }, { IDENTIFIER_CN, BYTES_LITERAL("dev\n17") },
 		{ IDENTIFIER_CN, BYTES_LITERAL("dev\x7f") }, { IDENTIFIER_CN, BYTES_LITERAL("dev\xc2\x85") },
@@ -165,13 +198,18 @@ static void test_long_values(void **state)
 	long_text[1024] = 'a';
 	long_text[1025] = '\0';
 	assert_err(op, ERR_POLICY, identifier_uri(op, bytes_of_text(long_text), &identifier));
+	/* A UPN of 1024 octets, and of one more. */
+	memset(long_text, 'u', 1025);
+	memcpy(long_text + 1025 - strlen("@corp.example"), "@corp.example", strlen("@corp.example"));
+	assert_ok(op, identifier_upn(op, bytes_of_text(long_text + 1), &identifier));
+	assert_err(op, ERR_POLICY, identifier_upn(op, bytes_of_text(long_text), &identifier));
 }
 
 static void test_texts_of_no_kind(void **state)
 {
 	struct op *op = *state;
 	struct identifier identifier;
-	static const char *const rows[] = { "", ":", "dns", ":a.example", "DNS:a.example", "dn:a", "serialnumber:A", "upn:a@b", "emailAddress:a@b.c" };
+	static const char *const rows[] = { "", ":", "dns", ":a.example", "DNS:a.example", "dn:a", "serialnumber:A", "UPN:a@b.example", "locality:x", "emailAddress:a@b.c" };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		assert_err(op, ERR_MALFORMED, identifier_parse_text(op, rows[i], &identifier));
 }
@@ -181,16 +219,17 @@ static void test_lists(void **state)
 {
 	struct op *op = *state;
 	static const char *const texts[] = { "cn:dev-17", "uri:urn:x:y", "o:Corp", "email:a@b.example", "serialNumber:A1",
-					     "ip:192.0.2.1", "ou:Fleet", "dns:a.example", "c:DE", "ip:192.0.2.1" };
-	static const char *const sorted[] = { "dns:a.example", "ip:192.0.2.1", "email:a@b.example", "uri:urn:x:y", "c:DE",
-					      "o:Corp", "ou:Fleet", "serialNumber:A1", "cn:dev-17" };
-	struct identifier list[10], *back;
-	unsigned n = 10, n_back;
+					     "ip:192.0.2.1", "ou:Fleet", "dns:a.example", "c:DE", "ip:192.0.2.1",
+					     "l:Frankfurt", "sid:S-1-5-21-1", "st:Hesse", "upn:a@b.example" };
+	static const char *const sorted[] = { "dns:a.example", "ip:192.0.2.1", "email:a@b.example", "uri:urn:x:y", "upn:a@b.example",
+					      "sid:S-1-5-21-1", "c:DE", "st:Hesse", "l:Frankfurt", "o:Corp", "ou:Fleet", "serialNumber:A1", "cn:dev-17" };
+	struct identifier list[14], *back;
+	unsigned n = 14, n_back;
 	for (unsigned i = 0; i < n; i++)
 		assert_ok(op, identifier_parse_text(op, texts[i], &list[i]));
 	identifiers_sort(list, &n);
-	assert_int_equal(n, 9);
-	assert_int_equal(identifiers_count_san(list, n), 4);
+	assert_int_equal(n, 13);
+	assert_int_equal(identifiers_count_san(list, n), 5);
 	const char *const *names = identifiers_to_names(op, list, n);
 	for (unsigned i = 0; i < n; i++)
 		assert_string_equal(names[i], sorted[i]);
@@ -202,13 +241,14 @@ static void test_lists(void **state)
 	struct identifier cn = { IDENTIFIER_CN, "*.a.example" }, dns = { IDENTIFIER_DNS, "*.a.example" };
 	assert_false(identifier_equal(&cn, &dns));
 	assert_false(identifier_is_wildcard(&cn));
-	static const char *const damaged[] = { "[{\"type\":\"ip\",\"value\":\"1.2.3\"}]", "[{\"type\":\"upn\",\"value\":\"a\"}]",
+	static const char *const damaged[] = { "[{\"type\":\"ip\",\"value\":\"1.2.3\"}]", "[{\"type\":\"title\",\"value\":\"a\"}]",
 					       "[{\"type\":\"cn\",\"value\":\"\"}]" };
 	for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++)
 		assert_err(op, ERR_BACKEND, identifiers_from_json(op, damaged[i], &back, &n_back));
 }
 
-#define SAN_ALL (IDENTIFIER_BIT(IDENTIFIER_DNS) | IDENTIFIER_BIT(IDENTIFIER_IP) | IDENTIFIER_BIT(IDENTIFIER_EMAIL) | IDENTIFIER_BIT(IDENTIFIER_URI))
+#define SAN_ALL (IDENTIFIER_BIT(IDENTIFIER_DNS) | IDENTIFIER_BIT(IDENTIFIER_IP) | IDENTIFIER_BIT(IDENTIFIER_EMAIL) | IDENTIFIER_BIT(IDENTIFIER_URI) | \
+		 IDENTIFIER_BIT(IDENTIFIER_UPN) | IDENTIFIER_BIT(IDENTIFIER_SID))
 #define CN_AND_SERIAL (IDENTIFIER_BIT(IDENTIFIER_CN) | IDENTIFIER_BIT(IDENTIFIER_SERIAL_NUMBER))
 
 /* May this profile's certificates have these names, written with blanks between them? */
@@ -250,12 +290,14 @@ static void test_kinds_are_listed(void **state)
 {
 	struct op *op = *state;
 	static const char *const texts[N_IDENTIFIER_KINDS] = { "dns:a.example", "ip:192.0.2.1", "email:a@b.example", "uri:urn:x:y",
-							       "c:DE", "o:Corp", "ou:Fleet", "serialNumber:A1", "cn:dev-17" };
+							       "upn:a@b.example", "cn:x sid:S-1-5-21-1", "c:DE", "st:Hesse", "l:Frankfurt", "o:Corp", "ou:Fleet", "serialNumber:A1", "cn:dev-17" };
 	for (unsigned kind = 0; kind < N_IDENTIFIER_KINDS; kind++) {
 		for (unsigned listed = 0; listed < N_IDENTIFIER_KINDS; listed++) {
-			bool is_san = identifier_is_san((enum identifier_kind)listed);
-			struct config_profile profile = { .names = is_san ? IDENTIFIER_BIT(listed) : 0,
-							  .subject = is_san ? 0 : IDENTIFIER_BIT(listed) };
+			bool is_attribute = identifier_is_attribute((enum identifier_kind)listed);
+			struct config_profile profile = { .names = is_attribute ? 0 : IDENTIFIER_BIT(listed),
+							  .subject = is_attribute ? IDENTIFIER_BIT(listed) : 0 };
+			if (kind == IDENTIFIER_SID) /* never alone */
+				profile.subject |= IDENTIFIER_BIT(IDENTIFIER_CN);
 			if (ask(op, &profile, texts[kind]).err != (kind == listed ? ERR_NONE : ERR_POLICY))
 				fail_msg("%s with only %s listed", texts[kind], texts[listed]);
 			op_clear_failure(op);
@@ -275,6 +317,10 @@ static void test_bounds(void **state)
 		{ "dns:*.corp.example", false }, { "ip:10.1.255.1", true }, { "ip:10.2.0.1", false }, { "ip:192.0.2.7", true },
 		{ "ip:192.0.2.6", false }, { "ip:2001:db8:7fff::1", true }, { "ip:2001:db8:8000::1", false },
 		{ "email:a@corp.example", true }, { "email:a@b.corp.example", true }, { "email:corp.example@evil.example", false },
+		{ "upn:a@corp.example", true }, { "upn:a@b.corp.example", true }, { "upn:a@evil.example", false },
+		{ "upn:corp.example@evil.example", false }, { "dns:corp.example sid:S-1-5-21-1", true }, { "sid:S-1-5-21-1", false },
+		{ "dns:corp.example sid:S-1-5-21-1 sid:S-1-5-21-2", false },
+		{ "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1", true }, { "uri:tag:microsoft.com,2022-09-15:sid:S-1-5-21-1", false },
 		{ "uri:https://b.corp.example/x", true }, { "uri:https://evil.example/corp.example", false },
 		{ "uri:https://10.1.2.3/", true }, { "uri:https://10.2.2.3/", false }, { "uri:urn:x:y", true },
 		{ "uri:sip:a@evil.example", false }, { "uri:mailto:a@corp.example", false },
@@ -288,8 +334,17 @@ static void test_bounds(void **state)
 	ASK(op, &profile, without_networks);
 	profile.permitted_names.n = 0;
 	static const struct question unbounded[] = { { "uri:https://10.1.2.3/", true }, { "uri:sip:a@evil.example", true },
-						     { "dns:evil.example", true } };
+						     { "dns:evil.example", true }, { "upn:a@evil.example", true } };
 	ASK(op, &profile, unbounded);
+	/* Intune's form of a SID is an ordinary URI, but within bounds it is given where SIDs are. */
+	static const struct question sid_tag[] = { { "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1", true } };
+	profile.names &= ~IDENTIFIER_BIT(IDENTIFIER_SID);
+	ASK(op, &profile, sid_tag);
+	static const struct question bounded_tag[] = { { "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1", false },
+						       { "uri:urn:x:y", true }, { "dns:a.corp.example sid:S-1-5-21-1", false } };
+	profile.permitted_names.n = 1;
+	ASK(op, &profile, bounded_tag);
+	profile.permitted_names.n = 0;
 	static const char *odd[] = { "0.0.0.0/0", "::/0" };
 	profile.permitted_networks = (struct config_texts){ odd, 1 };
 	static const struct question any_ipv4[] = { { "ip:10.2.0.1", true }, { "ip:2001:db8::1", false } };
@@ -321,7 +376,11 @@ static void test_common_name_is_no_way_around(void **state)
 	ASK(op, &profile, wildcards);
 	profile.names = IDENTIFIER_BIT(IDENTIFIER_EMAIL);
 	static const struct question mailboxes[] = { { "cn:a@corp.example", true }, { "cn:a@evil.example", false },
-						     { "cn:a.corp.example", false }, { "cn:10.1.0.1", false }, { "cn:dev-17", true } };
+						     { "cn:a.corp.example", false }, { "cn:10.1.0.1", false }, { "cn:dev-17", true },
+						     { "cn:ä@evil.example", false }, { "cn:a@b", true } };
+	ASK(op, &profile, mailboxes);
+	/* Intune's subject of a user is CN={{UserPrincipalName}}. */
+	profile.names = IDENTIFIER_BIT(IDENTIFIER_UPN);
 	ASK(op, &profile, mailboxes);
 }
 

@@ -144,6 +144,18 @@ static void test_secret_file_is_read_without_its_newline(void **state)
 	assert_ok(op, secret_read_file(op, path, &secret));
 	assert_int_equal(secret_bytes(secret).n, 1024);
 	secret_free(&secret);
+	/* A key in PEM may be longer, and has lines. */
+	static uint8_t key[16386];
+	memset(key, 'x', sizeof key);
+	key[70] = '\n';
+	assert_ok(op, files_write(op, path, 0400, (struct bytes){ key, 16384 }));
+	assert_ok(op, secret_read_key_file(op, path, &secret));
+	assert_true(bytes_equal(secret_bytes(secret), (struct bytes){ key, 16384 }));
+	secret_free(&secret);
+	assert_ok(op, files_write(op, path, 0400, (struct bytes){ key, 16385 }));
+	assert_err(op, ERR_LIMIT, secret_read_key_file(op, path, &secret));
+	assert_ok(op, files_write(op, path, 0440, (struct bytes){ key, 100 }));
+	assert_err(op, ERR_DENIED, secret_read_key_file(op, path, &secret));
 }
 
 static void test_bad_secret_files_are_refused(void **state)

@@ -182,6 +182,23 @@ static void test_cmc_signer(void **state)
 			  "CA Issuers - URI:http://h/ca/fixed.cer\n" CDP);
 }
 
+/* SP3: clients choose it by its usages, and no purpose is in their way. */
+static void test_scep_ra(void **state)
+{
+	struct op *op = *state;
+	struct tbs_plan plan = leaf_plan();
+	AUTO(EVP_PKEY) *key = maker_key(KEY_RSA2048);
+	plan.kind = TBS_SCEP_RA;
+	plan.spki = maker_spki(op, key);
+	tbs_plan_common_name(op, "SCEP fixed", &plan);
+	AUTO(X509) *certificate = build(op, &plan);
+	assert_int_equal(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT);
+	assert_int_equal(X509_get_ext_by_NID(certificate, NID_ext_key_usage, -1), -1);
+	assert_true(X509_get_ext_by_NID(certificate, NID_crl_distribution_points, -1) >= 0);
+	assert_true(X509_get_ext_by_NID(certificate, NID_info_access, -1) >= 0);
+	assert_int_equal(X509_check_ca(certificate), 0);
+}
+
 /* C8: keyEncipherment for RSA servers only. */
 static void test_key_usage_by_key(void **state)
 {
@@ -294,6 +311,56 @@ static void test_golden_device(void **state)
 			  "!basicConstraints=CA:FALSE\n" SKI AKI);
 }
 
+/*
+ * An account of Windows: subject in its order, UPN and SID to the byte. The form of
+ * the SID's extension is the one that Microsoft's own CAs write (KB5014754, V45).
+ */
+static void test_golden_account(void **state)
+{
+	struct op *op = *state;
+	struct tbs_plan plan = device_plan();
+	struct bytes tbs;
+	static const struct identifier subject_of_account[] = {
+		{ IDENTIFIER_C, "DE" }, { IDENTIFIER_ST, "Hessen" }, { IDENTIFIER_L, "Frankfurt" },
+		{ IDENTIFIER_O, "Söhne" }, { IDENTIFIER_CN, "pc-17" },
+	};
+	static const struct identifier names_of_account[] = {
+		{ IDENTIFIER_DNS, "pc-17.corp.example" },
+		{ IDENTIFIER_URI, "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-1104" },
+		{ IDENTIFIER_UPN, "Jürgen@corp.example" },
+	};
+	/* Encoded by another program. */
+	static const char subject[] =
+		"3053310b3009060355040613024445310f300d06035504080c0648657373656e3112301006035504070c094672616e6b6675"
+		"7274310f300d060355040a0c0653c3b6686e65310e300c06035504030c0570632d3137";
+	static const char names[] =
+		"30790603551d1104723070821270632d31372e636f72702e6578616d706c6586347461673a6d6963726f736f66742e636f6d"
+		"2c323032322d30392d31343a7369643a532d312d352d32312d312d322d332d31313034a024060a2b060104018237140203a0"
+		"160c144ac3bc7267656e40636f72702e6578616d706c65";
+	static const char sid[] =
+		"304d06092b06010401823719020440303ea03c060a2b060104018237190201a02e042c532d312d352d32312d313030343333"
+		"363334382d313137373233383931352d3638323030333333302d353132";
+	plan.subject = subject_of_account;
+	plan.n_subject = 5;
+	plan.identifiers = names_of_account;
+	plan.n_identifiers = 3;
+	plan.sid = "S-1-5-21-1004336348-1177238915-682003330-512";
+	assert_ok(op, tbs_build(op, &plan, &tbs));
+	assert_non_null(strstr(bytes_to_hex(op->arena, tbs), subject));
+	assert_non_null(strstr(bytes_to_hex(op->arena, tbs), names));
+	assert_non_null(strstr(bytes_to_hex(op->arena, tbs), sid));
+	/* No plan, no extension; and never one of another kind of certificate, or of no form. */
+	plan.sid = NULL;
+	assert_ok(op, tbs_build(op, &plan, &tbs));
+	assert_null(strstr(bytes_to_hex(op->arena, tbs), "2b060104018237190201"));
+	plan.sid = "S-1-5-021";
+	assert_err(op, ERR_POLICY, tbs_build(op, &plan, &tbs));
+	plan = ca_plan(TBS_ROOT);
+	plan.sid = "S-1-5-21-1";
+	assert_ok(op, tbs_build(op, &plan, &tbs));
+	assert_null(strstr(bytes_to_hex(op->arena, tbs), "2b060104018237190201"));
+}
+
 /* The words for lists: the common name, else what there is. */
 static void test_titles(void **state UNUSED)
 {
@@ -316,6 +383,7 @@ static void test_refused_attributes(void **state)
 	} rows[] = {
 		{ { IDENTIFIER_C, "de" }, ERR_POLICY },	     { { IDENTIFIER_C, "DEU" }, ERR_POLICY },
 		{ { IDENTIFIER_CN, " dev-17" }, ERR_POLICY }, { { IDENTIFIER_SERIAL_NUMBER, "A_1" }, ERR_POLICY },
+		{ { IDENTIFIER_SID, "S-1-5-21-1" }, ERR_BUG }, { { IDENTIFIER_UPN, "a@b.example" }, ERR_BUG },
 		{ { IDENTIFIER_DNS, "a.example" }, ERR_BUG }, { { IDENTIFIER_IP, "192.0.2.1" }, ERR_BUG },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -326,6 +394,10 @@ static void test_refused_attributes(void **state)
 	}
 	struct tbs_plan plan = device_plan();
 	plan.identifiers = device_subject;
+	assert_err(op, ERR_BUG, tbs_build(op, &plan, &tbs));
+	static const struct identifier sid = { IDENTIFIER_SID, "S-1-5-21-1" };
+	plan.identifiers = &sid; /* it has an extension of its own */
+	plan.n_identifiers = 1;
 	assert_err(op, ERR_BUG, tbs_build(op, &plan, &tbs));
 }
 
@@ -468,8 +540,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_leaf),	 TEST(test_leaf_without_subject), TEST(test_root),  TEST(test_intermediate),
-		TEST(test_responder), TEST(test_cmc_signer), TEST(test_key_usage_by_key),	  TEST(test_golden), TEST(test_times),
-		TEST(test_golden_device), TEST(test_titles), TEST(test_refused_attributes),
+		TEST(test_responder), TEST(test_cmc_signer), TEST(test_scep_ra), TEST(test_key_usage_by_key),	  TEST(test_golden), TEST(test_times),
+		TEST(test_golden_device), TEST(test_golden_account), TEST(test_titles), TEST(test_refused_attributes),
 		TEST(test_algorithms), TEST(test_names),		  TEST(test_refused_plans), TEST(test_serials),
 	};
 	return RUN_TESTS(tests);

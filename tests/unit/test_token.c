@@ -12,6 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
 #include "base/files.h"
 #include "base/secret.h"
 #include "check.h"
@@ -188,6 +191,140 @@ static void a_private_key_cannot_leave_the_token(void **state)
 	assert_true(bytes_equal(message_take_bytes(&reader), (struct bytes)BYTES_ARRAY(wanted)));
 }
 
+/* RSAES-PKCS1-v1_5 to the key, as clients do it; or the bare RSA operation over a block that is not as it should be. */
+static struct bytes encrypt(struct op *op, const struct token_key *key, int padding, struct bytes plain)
+{
+	const uint8_t *p = key->spki.p;
+	EVP_PKEY *public_key = d2i_PUBKEY(NULL, &p, (long)key->spki.n);
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(public_key, NULL);
+	size_t n = (size_t)EVP_PKEY_get_size(public_key);
+	uint8_t *out = arena_alloc(op->arena, n);
+
+	assert_int_equal(EVP_PKEY_encrypt_init(context), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, padding), 1);
+	assert_int_equal(EVP_PKEY_encrypt(context, out, &n, plain.p, plain.n), 1);
+	EVP_PKEY_CTX_free(context);
+	EVP_PKEY_free(public_key);
+	return (struct bytes){ out, n };
+}
+
+/* 00 02 PS 00 MESSAGE of the size of a 2048-bit modulus. */
+#define BLOCK 256
+struct block {
+	uint8_t b[BLOCK];
+};
+
+static struct block block_of(struct bytes message)
+{
+	struct block block;
+
+	memset(block.b, 0x55, BLOCK);
+	block.b[0] = 0;
+	block.b[1] = 2;
+	block.b[BLOCK - message.n - 1] = 0;
+	memcpy(block.b + BLOCK - message.n, message.p, message.n);
+	return block;
+}
+
+static const uint8_t content_key[32] = "0123456789abcdef0123456789abcdef";
+
+/* No error, and octets that are not those that were encrypted. */
+static void unwraps_to_chance(struct op *op, struct token *token, const struct token_key *key, struct bytes encrypted)
+{
+	static const uint8_t nothing[32];
+	uint8_t out[32] = { 0 };
+
+	assert_ok(op, token_unwrap(op, token, key, encrypted, out, sizeof(out)));
+	assert_memory_not_equal(out, content_key, sizeof(out));
+	assert_memory_not_equal(out, nothing, sizeof(out));
+}
+
+/*
+ * Drawn anew each time. Seen where the padding is good and the length is not: for bad padding a token may have made
+ * octets of its own, and the same ones again (implicit rejection, as OpenSSL 3.2 does it).
+ */
+static void chance_is_not_twice_the_same(struct op *op, struct token *token, const struct token_key *key)
+{
+	struct bytes encrypted = encrypt(op, key, RSA_PKCS1_PADDING, (struct bytes){ content_key, 31 });
+	uint8_t one[32], two[32];
+
+	assert_ok(op, token_unwrap(op, token, key, encrypted, one, sizeof(one)));
+	assert_ok(op, token_unwrap(op, token, key, encrypted, two, sizeof(two)));
+	assert_memory_not_equal(one, two, sizeof(one));
+}
+
+static void unwraps_right(struct op *op, struct token *token, const struct token_key *key)
+{
+	uint8_t out[32] = { 0 };
+	struct bytes encrypted = encrypt(op, key, RSA_PKCS1_PADDING, (struct bytes)BYTES_ARRAY(content_key));
+
+	assert_ok(op, token_unwrap(op, token, key, encrypted, out, sizeof(out)));
+	assert_memory_equal(out, content_key, sizeof(out));
+}
+
+/* S5, RFC 3218 section 2.3.2 */
+static void what_does_not_unwrap_looks_like_what_does(void **state)
+{
+	struct op *op = *state;
+	struct token *token = open_token(op);
+	struct bytes good = BYTES_ARRAY(content_key);
+	struct block block;
+	struct token_key key;
+
+	assert_ok(op, token_generate_unwrapping(op, token, "ra", KEY_RSA2048, &key));
+	sign_and_verify(op, token, &key);
+	unwraps_right(op, token, &key);
+
+	chance_is_not_twice_the_same(op, token, &key);
+	/* Another length than was asked for. */
+	unwraps_to_chance(op, token, &key, encrypt(op, &key, RSA_PKCS1_PADDING, (struct bytes){ good.p, 31 }));
+	unwraps_to_chance(op, token, &key, encrypt(op, &key, RSA_PKCS1_PADDING, BYTES_LITERAL("")));
+	/* Block type 1; a first octet that is not 0; no 0 behind the padding; a padding too short. */
+	block = block_of(good);
+	block.b[1] = 1;
+	unwraps_to_chance(op, token, &key, encrypt(op, &key, RSA_NO_PADDING, (struct bytes)BYTES_ARRAY(block.b)));
+	block = block_of(good);
+	block.b[0] = 1;
+	unwraps_to_chance(op, token, &key, encrypt(op, &key, RSA_NO_PADDING, (struct bytes)BYTES_ARRAY(block.b)));
+	block = block_of(good);
+	block.b[BLOCK - 33] = 0x55;
+	memset(block.b + BLOCK - 32, 0x55, 32);
+	unwraps_to_chance(op, token, &key, encrypt(op, &key, RSA_NO_PADDING, (struct bytes)BYTES_ARRAY(block.b)));
+	block = block_of(good);
+	block.b[3] = 0;
+	unwraps_to_chance(op, token, &key, encrypt(op, &key, RSA_NO_PADDING, (struct bytes)BYTES_ARRAY(block.b)));
+	/* A number beyond the modulus, too few octets, none, too many, far too many. */
+	struct bytes right = encrypt(op, &key, RSA_PKCS1_PADDING, good);
+	memset(block.b, 0xff, BLOCK);
+	unwraps_to_chance(op, token, &key, (struct bytes)BYTES_ARRAY(block.b));
+	unwraps_to_chance(op, token, &key, (struct bytes){ right.p, BLOCK - 1 });
+	unwraps_to_chance(op, token, &key, BYTES_NONE);
+	uint8_t *longer = arena_alloc(op->arena, 70000);
+	memcpy(longer, right.p, BLOCK);
+	unwraps_to_chance(op, token, &key, (struct bytes){ longer, BLOCK + 1 });
+	unwraps_to_chance(op, token, &key, (struct bytes){ longer, 70000 });
+
+	unwraps_right(op, token, &key); /* none of that has hurt the signer */
+	token_free(&token);
+}
+
+static void only_a_key_made_for_it_unwraps(void **state)
+{
+	struct op *op = *state;
+	struct token *token = open_token(op);
+	struct token_key ca, ec;
+	uint8_t out[16];
+
+	assert_err(op, ERR_POLICY, token_generate_unwrapping(op, token, "ec", KEY_P256, &ec));
+	assert_ok(op, token_generate(op, token, "ec", KEY_P256, &ec));
+	assert_ok(op, token_generate(op, token, "ca", KEY_RSA2048, &ca));
+	struct bytes encrypted = encrypt(op, &ca, RSA_PKCS1_PADDING, BYTES_LITERAL("0123456789abcdef"));
+	assert_err(op, ERR_BACKEND, token_unwrap(op, token, &ca, encrypted, out, sizeof(out)));
+	assert_err(op, ERR_BACKEND, token_unwrap(op, token, &ec, encrypted, out, sizeof(out)));
+	sign_and_verify(op, token, &ca);
+	token_free(&token);
+}
+
 static void a_key_is_known_by_label_id_and_public_key(void **state)
 {
 	struct op *op = *state;
@@ -348,6 +485,8 @@ int main(int argc, char **argv)
 		TEST(an_rsa_4096_key_signs),
 		TEST(an_ed25519_key_is_refused),
 		TEST(a_private_key_cannot_leave_the_token),
+		TEST(what_does_not_unwrap_looks_like_what_does),
+		TEST(only_a_key_made_for_it_unwraps),
 		TEST(a_key_is_known_by_label_id_and_public_key),
 		TEST(a_token_describes_itself),
 		TEST(a_missing_module_is_named),

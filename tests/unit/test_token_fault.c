@@ -10,6 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
 #include "base/clock.h"
 #include "base/files.h"
 #include "check.h"
@@ -208,6 +211,101 @@ static void a_buffer_too_small_ends_the_signer(void **state)
 	after_c_sign(*state, "C_Sign rv=0x150\n");
 }
 
+/* A token with a key of an RA, and something that was encrypted to it. */
+static struct token *open_with_ra_key(struct op *op, struct token_key *key, struct bytes *encrypted)
+{
+	control_set(op, "");
+	struct token *token = open_token(op);
+	assert_ok(op, token_generate_unwrapping(op, token, "ra", KEY_RSA2048, key));
+	const uint8_t *p = key->spki.p;
+	EVP_PKEY *public_key = d2i_PUBKEY(NULL, &p, (long)key->spki.n);
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(public_key, NULL);
+	size_t n = 256;
+	uint8_t *out = arena_alloc(op->arena, n);
+	assert_int_equal(EVP_PKEY_encrypt_init(context), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING), 1);
+	assert_int_equal(EVP_PKEY_encrypt(context, out, &n, (const uint8_t *)"0123456789abcdef", 16), 1);
+	EVP_PKEY_CTX_free(context);
+	EVP_PKEY_free(public_key);
+	*encrypted = (struct bytes){ out, n };
+	return token;
+}
+
+/* F8: the session is gone, whichever call says so. */
+static void a_session_lost_while_unwrapping_ends_the_signer(void **state)
+{
+	static const char *const lines[] = { "C_Decrypt rv=0x32\n",	 "C_Decrypt rv=0xe0\n",  "C_Decrypt rv=0xb3\n",
+					     "C_Decrypt rv=0x101\n",	 "C_Decrypt rv=0x82\n",  "C_DecryptInit rv=0x32\n",
+					     "C_DecryptInit rv=0x30\n", "C_GetSessionInfo rv=0x30\n" };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct op *op = op_new();
+		struct token_key key;
+		struct bytes encrypted;
+		uint8_t out[16];
+		struct token *token = open_with_ra_key(op, &key, &encrypted);
+		assert_ok(op, files_write(op, control, 0600, bytes_of_text(lines[i])));
+		unlink(trace);
+		assert_err(op, ERR_BUSY, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
+		assert_int_equal(traced(op, "C_Login"), 0);
+		token_free(&token);
+
+		control_set(op, "");
+		token = open_token(op);
+		assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
+		assert_memory_equal(out, "0123456789abcdef", 16);
+		token_free(&token);
+		op_free(&op);
+	}
+	(void)state;
+}
+
+/* S5: what modules say to bad padding is no trouble of theirs, and costs the same calls as good padding. */
+static void a_refused_ciphertext_is_no_lost_session(void **state)
+{
+	static const char *const codes[] = { "0x40", /* ENCRYPTED_DATA_INVALID */ "0x41", /* ENCRYPTED_DATA_LEN_RANGE */
+					     "0x5", /* GENERAL_ERROR */ "0x6", /* FUNCTION_FAILED */
+					     "0x30", /* DEVICE_ERROR */ "0x20", /* DATA_INVALID */
+					     "0x80000001" /* a vendor's own */ };
+	struct op *op = *state;
+	struct token_key key;
+	struct bytes encrypted;
+	uint8_t out[16];
+	struct token *token = open_with_ra_key(op, &key, &encrypted);
+
+	assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
+	unlink(trace);
+	assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
+	assert_memory_equal(out, "0123456789abcdef", 16);
+	assert_int_equal(traced(op, " C_"), 3);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		const char *line = arena_printf(op->arena, "C_Decrypt after rv=%s\n", codes[i]);
+		assert_ok(op, files_write(op, control, 0600, bytes_of_text(line)));
+		unlink(trace);
+		assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
+		assert_memory_not_equal(out, "0123456789abcdef", 16); /* also when the module left it in the buffer */
+		assert_int_equal(traced(op, " C_"), 3);
+	}
+	assert_ok(op, files_write(op, control, 0600, BYTES_LITERAL("")));
+	assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
+	assert_memory_equal(out, "0123456789abcdef", 16);
+	token_free(&token);
+}
+
+static void a_token_without_rsa_says_so(void **state)
+{
+	struct op *op = *state;
+	struct token_key key;
+
+	control_set(op, "");
+	struct token *token = open_token(op);
+	assert_ok(op, files_write(op, control, 0600, BYTES_LITERAL("C_GenerateKeyPair rv=0x70\n"))); /* CKR_MECHANISM_INVALID */
+	assert_int_equal(token_generate_unwrapping(op, token, "ra", KEY_RSA2048, &key).err, ERR_POLICY);
+	assert_non_null(strstr(op->detail, "this token makes no RSA-2048 keys"));
+	assert_true(token_is_up(token));
+	token_free(&token);
+}
+
 static void the_error_of_the_token_is_named(void **state)
 {
 	struct op *op = *state;
@@ -346,6 +444,9 @@ int main(int argc, char **argv)
 		TEST(a_lost_session_ends_the_signer),
 		TEST(a_signature_in_doubt_is_not_made_again),
 		TEST(a_buffer_too_small_ends_the_signer),
+		TEST(a_session_lost_while_unwrapping_ends_the_signer),
+		TEST(a_refused_ciphertext_is_no_lost_session),
+		TEST(a_token_without_rsa_says_so),
 		TEST(the_error_of_the_token_is_named),
 		TEST(a_wrong_signature_does_not_verify),
 		TEST(a_key_that_could_leave_is_not_kept),

@@ -1,5 +1,5 @@
 /* RFC 9110 section 11.4: scheme, and then one token or a list of parameters. */
-#include "protocols/est/http_auth.h"
+#include "protocols/shared/http_auth.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

@@ -1,5 +1,5 @@
 /* A table in which each pair has one place. */
-#include "protocols/est/known_credentials.h"
+#include "protocols/shared/known_credentials.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

@@ -1,0 +1,13 @@
+/* The ciphers of enveloped_data.h, as its two directions know them. */
+#pragma once
+
+#include <openssl/evp.h>
+
+#include "ca/enveloped_data.h"
+
+/* By the content of its OID; false: unknown. */
+bool content_cipher_find(struct bytes oid, enum content_cipher *out);
+struct bytes content_cipher_oid(enum content_cipher cipher);
+const EVP_CIPHER *content_cipher_evp(enum content_cipher cipher);
+/* Octets of a block, which are those of the initialization vector. */
+size_t content_cipher_block(enum content_cipher cipher);

@@ -1,0 +1,984 @@
+/*
+ * Intune from the first token to the last notice, with Microsoft played by
+ * tests/fake/fake_microsoft.h and a real store: rows IN1-IN5, V44, F38.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/openssl_auto.h"
+#include "base/text.h"
+#include "ca/tbs.h"
+#include "protocols/scep/intune.h"
+#include "store/intune_notices.h"
+#include "tests/fake/fake_authority.h"
+#include "tests/fake/fake_microsoft.h"
+#include "tests/fake/x509_maker.h"
+#include "tests/unit/check.h"
+
+#define NOW 1790000000
+#define CSR BYTES_LITERAL("a request with a challenge")
+#define CSR_BASE64 "YSByZXF1ZXN0IHdpdGggYSBjaGFsbGVuZ2U="
+
+struct scene {
+	struct fake_authority *fake;
+	struct microsoft microsoft;
+	struct intune *intune;
+	struct config_scep *endpoint; /* "devices" */
+	struct op *op;
+	struct fake_node *node; /* the second one, where there is one */
+	struct intune *intune_there;
+};
+
+static void write_secret(struct scene *s, const char *name, struct bytes content)
+{
+	assert_ok(s->op, files_write(s->op, files_join(s->op->arena, s->fake->dir, name), 0600, content));
+}
+
+static const char *path_of(struct scene *s, const char *name)
+{
+	return files_join(s->fake->arena, s->fake->dir, name);
+}
+
+static void configure(struct scene *s)
+{
+	struct config *config = s->fake->config;
+	config->profiles = arena_alloc_array(s->fake->arena, 2, sizeof *config->profiles);
+	config->profiles[0] = (struct config_profile){ .name = "device", .ca = "issuing", .door = DOOR_SCEP };
+	config->profiles[1] = (struct config_profile){ .name = "printer", .ca = "issuing", .door = DOOR_SCEP };
+	config->n_profiles = 2;
+	config->scep = arena_alloc_array(s->fake->arena, 1, sizeof *config->scep);
+	config->n_scep = 1;
+	config->scep[0] = (struct config_scep){ .name = "devices",
+						.profile = "device",
+						.ways = SCEP_INTUNE,
+						.intune = { .tenant = MICROSOFT_TENANT,
+							    .client_id = "11111111-2222-3333-4444-555555555555",
+							    .secret_file = path_of(s, "intune.secret"),
+							    .login_url = MICROSOFT_LOGIN,
+							    .graph_url = MICROSOFT_GRAPH,
+							    .resource_url = MICROSOFT_RESOURCE,
+							    .timeout_s = 10 } };
+	s->endpoint = &config->scep[0];
+}
+
+static int setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof *s);
+	clock_fix(NOW);
+	s->op = op_new();
+	s->fake = fake_authority_prepare("memory");
+	configure(s);
+	fake_authority_open(s->fake);
+	s->fake->authority->courier = courier_new(NULL, NULL);
+	write_secret(s, "intune.secret", BYTES_LITERAL("s3cr+t &value=\n"));
+	microsoft_open(&s->microsoft);
+	s->intune = intune_new(s->fake->authority, NULL);
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+	intune_free(&s->intune);
+	if (s->node != NULL) {
+		intune_free(&s->intune_there);
+		fake_node_close(&s->node);
+	}
+	microsoft_close(&s->microsoft);
+	fake_courier_set_gone(false);
+	fake_authority_free(&s->fake);
+	op_free(&s->op);
+	clock_fix(-1);
+	free(s);
+	return 0;
+}
+
+static result validate(struct scene *s)
+{
+	return intune_validate(s->op, s->intune, s->endpoint, "tx-1", CSR);
+}
+
+static void answer(struct scene *s, enum microsoft_door door, unsigned status, const char *body)
+{
+	s->microsoft.answers[door] = (struct microsoft_answer){ .status = status, .body = body };
+}
+
+static void be_well(struct scene *s)
+{
+	memset(s->microsoft.answers, 0, sizeof s->microsoft.answers);
+}
+
+static void advance(int64_t seconds)
+{
+	clock_fix(clock_now_s() + seconds);
+}
+
+static bool says(const struct scene *s, const char *text)
+{
+	return strstr(s->op->detail, text) != NULL;
+}
+
+#define ASSERT_TEXT(s, text)                                                    \
+	do {                                                                    \
+		if (!says((s), (text)))                                         \
+			fail_msg("\"%s\" is not in: %s", (text), (s)->op->detail); \
+	} while (0)
+
+/* --- IN1, IN2: the wire --- */
+
+static void asks_as_microsofts_client_does(void **state)
+{
+	struct scene *s = *state;
+	struct microsoft *m = &s->microsoft;
+	assert_ok(s->op, validate(s));
+	assert_int_equal(m->n[MICROSOFT_TOKENS], 2);
+	assert_int_equal(m->n[MICROSOFT_SERVICES], 1);
+	assert_int_equal(m->n[MICROSOFT_VALIDATE], 1);
+	/* The last token was for Intune: two slashes, and everything escaped. */
+	assert_string_equal(m->body[MICROSOFT_TOKENS],
+			    "grant_type=client_credentials&client_id=11111111-2222-3333-4444-555555555555"
+			    "&scope=https%3A%2F%2Fapi.manage.example%2F%2F.default&client_secret=s3cr%2Bt%20%26value%3D");
+	assert_string_equal(m->body[MICROSOFT_VALIDATE],
+			    "{\"request\":{\"transactionId\":\"tx-1\",\"certificateRequest\":\"" CSR_BASE64
+			    "\",\"callerInfo\":\"Chancery " CHANCERY_VERSION "\"}}");
+}
+
+static void calls_by_proxy_and_trusts_who_is_named(void **state)
+{
+	struct scene *s = *state;
+	write_secret(s, "trust.pem", BYTES_LITERAL("PEM"));
+	s->endpoint->intune.trust_file = path_of(s, "trust.pem");
+	s->endpoint->intune.proxy = "http://proxy.example:3128";
+	assert_ok(s->op, validate(s));
+	assert_string_equal(s->microsoft.proxy, "http://proxy.example:3128");
+	assert_true(bytes_equal_text(s->microsoft.trust, "PEM"));
+}
+
+/* F38: the device waits no longer than the timeout, however many calls it takes. */
+static void keeps_to_the_time(void **state)
+{
+	struct scene *s = *state;
+	assert_ok(s->op, validate(s));
+	assert_true(s->microsoft.timeout_ms <= 10000);
+	assert_int_equal(s->op->deadline_ms, 0);
+	s->op->deadline_ms = clock_monotonic_ms() + 3000;
+	assert_ok(s->op, validate(s));
+	assert_true(s->microsoft.timeout_ms <= 3000);
+	s->op->deadline_ms = clock_monotonic_ms() - 1;
+	assert_err(s->op, ERR_BUSY, validate(s));
+	s->op->deadline_ms = 0;
+}
+
+/* --- IN2, V44: one answer is a yes --- */
+
+static void every_code_but_success_is_a_no(void **state)
+{
+	static const char *const codes[] = {
+		"Unknown", "CertificateRequestDecodingFailed", "ChallengePasswordMissing", "ChallengeDeserializationError",
+		"ChallengeDecryptionError", "ChallengeDecodingError", "ChallengeInvalidTimestamp", "ChallengeExpired",
+		"SubjectNameMissing", "SubjectNameMismatch", "SubjectAltNameMissing", "SubjectAltNameMismatch", "KeyUsageMismatch",
+		"KeyLengthMismatch", "EnhancedKeyUsageMissing", "EnhancedKeyUsageMismatch", "AadKeyIdentifierListMissing",
+		"RegisteredKeyMismatch", "SigningCertThumbprintMismatch", "ScepProfileNoLongerTargetedToTheClient",
+		"SignatureValidationFailed", "BadCertificateRequestIdInChallenge", "BadDeviceIdInChallenge", "BadUserIdInChallenge",
+		/* and what nobody has heard of */
+		"SomethingNew", "success", "SUCCESS", "Success ", "Success\\u0000", "1", "",
+	};
+	struct scene *s = *state;
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		answer(s, MICROSOFT_VALIDATE, 200,
+		       arena_printf(s->op->arena, "{\"code\":\"%s\",\"errorDescription\":\"for a test\"}", codes[i]));
+		result r = validate(s);
+		bool is_no = strstr(codes[i], "\\u") != NULL ? r.err == ERR_BUSY : r.err == ERR_DENIED;
+		if (!is_no)
+			fail_msg("%s: %s %s", codes[i], err_name(r.err), s->op->detail);
+		if (r.err == ERR_DENIED)
+			ASSERT_TEXT(s, "for a test");
+		op_clear_failure(s->op);
+	}
+}
+
+/* Whatever is no clear yes or no has not been answered: fail closed. */
+static void anything_else_is_no_answer(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *body, *content_type;
+	} answers[] = {
+		{ 200, "{\"errorDescription\":\"\"}", NULL },
+		{ 200, "{\"code\":null}", NULL },
+		{ 200, "{\"code\":1}", NULL },
+		{ 200, "{\"code\":[\"Success\"]}", NULL },
+		{ 200, "{\"code\":\"ChallengeExpired\",\"code\":\"Success\"}", NULL },
+		{ 200, "{\"code\":\"Success\",\"errorDescription\":7}", NULL },
+		{ 200, "{\"request\":{\"code\":\"Success\"}}", NULL },
+		{ 200, "\"Success\"", NULL },
+		{ 200, "[{\"code\":\"Success\"}]", NULL },
+		{ 200, "{\"code\":\"Success\"", NULL },
+		{ 200, "{\"code\":\"Success\"} and more", NULL },
+		{ 200, "Success", NULL },
+		{ 200, "", NULL },
+		{ 200, "{\"code\":\"Success\"}", "text/html" },
+		{ 200, "{\"code\":\"Success\"}", "application/jsonp" },
+		{ 200, "{\"code\":\"Success\"}", "" },
+		{ 201, "{\"code\":\"Success\"}", NULL },
+		{ 204, "{\"code\":\"Success\"}", NULL },
+		{ 302, "{\"code\":\"Success\"}", NULL },
+		{ 400, "{\"code\":\"Success\"}", NULL },
+		{ 401, "{\"code\":\"Success\"}", NULL },
+		{ 403, "{\"code\":\"Success\"}", NULL },
+		{ 404, "{\"code\":\"Success\"}", NULL },
+		{ 429, "{\"code\":\"Success\"}", NULL },
+		{ 500, "{\"code\":\"Success\"}", NULL },
+		{ 503, "{\"code\":\"Success\"}", NULL },
+	};
+	struct scene *s = *state;
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		s->microsoft.answers[MICROSOFT_VALIDATE] = (struct microsoft_answer){
+			.status = answers[i].status, .body = answers[i].body, .content_type = answers[i].content_type
+		};
+		result r = validate(s);
+		if (r.err != ERR_BUSY)
+			fail_msg("%u %s: %s", answers[i].status, answers[i].body, err_name(r.err));
+		ASSERT_TEXT(s, "Intune could not be asked");
+		op_clear_failure(s->op);
+	}
+	s->microsoft.answers[MICROSOFT_VALIDATE] = (struct microsoft_answer){ .is_away = true };
+	assert_err(s->op, ERR_BUSY, validate(s));
+	fake_courier_set_gone(true);
+	assert_err(s->op, ERR_BUSY, validate(s));
+	fake_courier_set_gone(false);
+	be_well(s);
+	assert_ok(s->op, validate(s));
+}
+
+/* IN5: the same request is asked for again, and may get another answer. */
+static void a_yes_is_not_kept(void **state)
+{
+	struct scene *s = *state;
+	assert_ok(s->op, validate(s));
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_VALIDATE], 2);
+	answer(s, MICROSOFT_VALIDATE, 200, "{\"code\":\"ChallengeExpired\",\"errorDescription\":\"\"}");
+	assert_err(s->op, ERR_DENIED, validate(s));
+	s->microsoft.answers[MICROSOFT_VALIDATE].is_away = true;
+	assert_err(s->op, ERR_BUSY, validate(s));
+}
+
+/* --- IN1: tokens --- */
+
+static void a_token_is_kept_until_shortly_before_its_end(void **state)
+{
+	struct scene *s = *state;
+	assert_ok(s->op, validate(s));
+	advance(1700);
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_TOKENS], 2);
+	advance(3599 - 300 - 1700 - 1);
+	assert_ok(s->op, validate(s)); /* the places are old by now, but Graph's token still serves */
+	assert_int_equal(s->microsoft.n[MICROSOFT_TOKENS], 2);
+	advance(1);
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_TOKENS], 3);
+}
+
+static void a_refused_token_is_replaced_once(void **state)
+{
+	struct scene *s = *state;
+	struct microsoft *m = &s->microsoft;
+	assert_ok(s->op, validate(s));
+	m->is_impatient = true; /* and refuses the old one at once */
+	m->n_uses = 1;
+	m->n[MICROSOFT_TOKENS] = 7;
+	assert_ok(s->op, validate(s));
+	assert_int_equal(m->n[MICROSOFT_TOKENS], 8);
+	assert_int_equal(m->n[MICROSOFT_VALIDATE], 3);
+	m->n_uses = 0;
+	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_int_equal(m->n[MICROSOFT_TOKENS], 9);
+	assert_int_equal(m->n[MICROSOFT_VALIDATE], 5);
+}
+
+static void without_a_token_there_is_no_yes(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *body, *words;
+	} answers[] = {
+		{ 401, "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid client secret.\\r\\nTrace ID: 1\"}",
+		  "invalid_client: AADSTS7000215: Invalid client secret." },
+		{ 400, "{\"error\":\"invalid_request\"}", "invalid_request" },
+		{ 400, "nonsense", "status 400" },
+		{ 500, "{}", "status 500" },
+		{ 429, "{}", "status 429" },
+		{ 200, "{\"token_type\":\"Bearer\",\"expires_in\":3599}", "something else than a token" },
+		{ 200, "{\"token_type\":\"mac\",\"expires_in\":3599,\"access_token\":\"a\"}", "something else than a token" },
+		{ 200, "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"\"}", "something else than a token" },
+		{ 200, "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"a\\r\\nX: y\"}", "something else than a token" },
+		{ 200, "{\"token_type\":\"Bearer\",\"expires_in\":\"soon\",\"access_token\":\"a\"}", "something else than a token" },
+		{ 200, "[]", "the token endpoint" },
+	};
+	struct scene *s = *state;
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		answer(s, MICROSOFT_TOKENS, answers[i].status, answers[i].body);
+		assert_int_equal(validate(s).err, ERR_BUSY);
+		ASSERT_TEXT(s, answers[i].words);
+		assert_false(says(s, "s3cr"));
+		op_clear_failure(s->op);
+	}
+	assert_int_equal(s->microsoft.n[MICROSOFT_VALIDATE], 0);
+}
+
+static void a_token_without_an_end_is_used_once(void **state)
+{
+	struct scene *s = *state;
+	s->microsoft.token_lifetime_s = 0;
+	assert_ok(s->op, validate(s));
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_TOKENS], 3); /* Graph's; and one for each */
+}
+
+/* --- IN1: places --- */
+
+static void places_are_looked_for_each_half_hour(void **state)
+{
+	struct scene *s = *state;
+	assert_ok(s->op, validate(s));
+	advance(1799);
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 1);
+	advance(1);
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 2);
+}
+
+/* A service that has moved is found again, and an outage does not ask Graph for every device. */
+static void places_are_looked_for_again_after_an_error(void **state)
+{
+	struct scene *s = *state;
+	assert_ok(s->op, validate(s));
+	s->microsoft.answers[MICROSOFT_VALIDATE].is_away = true;
+	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 1);
+	advance(60);
+	assert_err(s->op, ERR_BUSY, validate(s));
+	be_well(s);
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 2);
+	answer(s, MICROSOFT_VALIDATE, 404, "{}");
+	advance(60);
+	assert_err(s->op, ERR_BUSY, validate(s));
+	be_well(s);
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 3);
+}
+
+static void without_a_place_there_is_no_yes(void **state)
+{
+#define SERVICE "{\"providerName\":\"ScepRequestValidationFEService\",\"uri\":"
+	static const struct {
+		unsigned status;
+		const char *body;
+	} answers[] = {
+		{ 200, "{\"value\":[]}" },
+		{ 200, "{\"value\":[{\"providerName\":\"Other\",\"uri\":\"https://other.example\"}]}" },
+		{ 200, "{\"value\":[" SERVICE "\"http://fef.example/plain\"}]}" },
+		{ 200, "{\"value\":[" SERVICE "\"https://fef.example/a?b=\"}]}" },
+		{ 200, "{\"value\":[" SERVICE "17}]}" },
+		{ 200, "{\"value\":[17, null]}" },
+		{ 200, "{\"value\":{}}" },
+		{ 200, "{}" },
+		{ 200, "nonsense" },
+		{ 401, "{}" },
+		{ 403, "{}" },
+		{ 404, "{}" },
+		{ 429, "{}" },
+		{ 500, "{}" },
+	};
+	struct scene *s = *state;
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		answer(s, MICROSOFT_SERVICES, answers[i].status, answers[i].body);
+		if (validate(s).err != ERR_BUSY)
+			fail_msg("%s", answers[i].body);
+		op_clear_failure(s->op);
+		advance(1801);
+	}
+	assert_int_equal(s->microsoft.n[MICROSOFT_VALIDATE], 0);
+}
+
+static void other_settings_bring_other_tokens(void **state)
+{
+	struct scene *s = *state;
+	struct config_scep other = *s->endpoint;
+	assert_ok(s->op, validate(s));
+	s->endpoint = &other;
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_TOKENS], 4);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 2);
+	other.name = "unknown";
+	assert_err(s->op, ERR_BUSY, validate(s));
+}
+
+/* --- a certificate in place of the secret --- */
+
+static void write_pair(struct scene *s, EVP_PKEY *key, EVP_PKEY *signer, uint8_t thumbprint[SHA1_SIZE])
+{
+	AUTO(X509) *certificate = X509_new();
+	AUTO(BIO) *certificate_pem = BIO_new(BIO_s_mem());
+	AUTO(BIO) *key_pem = BIO_new(BIO_s_mem());
+	struct bytes content;
+	unsigned n = SHA1_SIZE;
+	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+	X509_set_pubkey(certificate, key);
+	assert_true(X509_sign(certificate, signer, EVP_sha256()) > 0);
+	assert_int_equal(X509_digest(certificate, EVP_sha1(), thumbprint, &n), 1);
+	assert_int_equal(PEM_write_bio_X509(certificate_pem, certificate), 1);
+	assert_int_equal(PEM_write_bio_PrivateKey(key_pem, signer, NULL, NULL, 0, NULL, NULL), 1);
+	content.n = (size_t)BIO_get_mem_data(certificate_pem, (char **)(uintptr_t)&content.p);
+	write_secret(s, "app.pem", content);
+	content.n = (size_t)BIO_get_mem_data(key_pem, (char **)(uintptr_t)&content.p);
+	write_secret(s, "app.key", content);
+	s->endpoint->intune.secret_file = NULL;
+	s->endpoint->intune.certificate_file = path_of(s, "app.pem");
+	s->endpoint->intune.key_file = path_of(s, "app.key");
+}
+
+static void assert_signed(struct scene *s, EVP_PKEY *key, const char *jwt)
+{
+	AUTO(EVP_MD_CTX) *context = EVP_MD_CTX_new();
+	struct bytes signature;
+	const char *dot = strrchr(jwt, '.');
+	assert_ok(s->op, bytes_from_base64url(s->op, bytes_of_text(dot + 1), &signature));
+	assert_int_equal(EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key), 1);
+	assert_int_equal(EVP_DigestVerify(context, signature.p, signature.n, (const uint8_t *)jwt, (size_t)(dot - jwt)), 1);
+}
+
+static json_t *jwt_part(struct scene *s, const char *from, const char *to)
+{
+	struct bytes json;
+	json_t *value = NULL;
+	assert_ok(s->op, bytes_from_base64url(s->op, (struct bytes){ (const uint8_t *)from, (size_t)(to - from) }, &json));
+	assert_ok(s->op, json_parse_object(s->op, json, "part", &value));
+	return value;
+}
+
+static void signs_an_assertion(void **state)
+{
+	struct scene *s = *state;
+	AUTO(EVP_PKEY) *key = maker_key(KEY_RSA2048);
+	uint8_t thumbprint[SHA1_SIZE];
+	write_pair(s, key, key, thumbprint);
+	assert_ok(s->op, intune_check(s->op, s->endpoint));
+	assert_ok(s->op, validate(s));
+	const char *form = s->microsoft.body[MICROSOFT_TOKENS];
+	assert_null(strstr(form, "client_secret"));
+	assert_non_null(strstr(form, "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+				     "&client_assertion="));
+	const char *jwt = strrchr(form, '=') + 1;
+	assert_signed(s, key, jwt);
+	AUTO(json_t) *header = jwt_part(s, jwt, strchr(jwt, '.'));
+	AUTO(json_t) *claims = jwt_part(s, strchr(jwt, '.') + 1, strrchr(jwt, '.'));
+	assert_string_equal(json_string_value(json_object_get(header, "alg")), "RS256");
+	assert_string_equal(json_string_value(json_object_get(header, "x5t")),
+			    bytes_to_base64url(s->op->arena, (struct bytes)BYTES_ARRAY(thumbprint)));
+	assert_string_equal(json_string_value(json_object_get(claims, "aud")),
+			    MICROSOFT_LOGIN "/" MICROSOFT_TENANT "/oauth2/v2.0/token");
+	assert_string_equal(json_string_value(json_object_get(claims, "iss")), s->endpoint->intune.client_id);
+	assert_string_equal(json_string_value(json_object_get(claims, "sub")), s->endpoint->intune.client_id);
+	assert_int_equal(json_integer_value(json_object_get(claims, "exp")), NOW + 600);
+}
+
+static void looks_at_its_files_before_it_needs_them(void **state)
+{
+	struct scene *s = *state;
+	AUTO(EVP_PKEY) *rsa = maker_key(KEY_RSA2048);
+	AUTO(EVP_PKEY) *other = maker_key(KEY_RSA2048);
+	AUTO(EVP_PKEY) *ec = maker_key(KEY_P256);
+	uint8_t thumbprint[SHA1_SIZE];
+	assert_ok(s->op, intune_check(s->op, s->endpoint));
+	assert_int_equal(chmod(s->endpoint->intune.secret_file, 0644), 0);
+	assert_err(s->op, ERR_DENIED, intune_check(s->op, s->endpoint));
+	s->endpoint->intune.secret_file = path_of(s, "missing");
+	assert_err(s->op, ERR_NOT_FOUND, intune_check(s->op, s->endpoint));
+	write_pair(s, rsa, other, thumbprint);
+	assert_err(s->op, ERR_MALFORMED, intune_check(s->op, s->endpoint));
+	write_pair(s, ec, ec, thumbprint);
+	assert_err(s->op, ERR_MALFORMED, intune_check(s->op, s->endpoint));
+	write_pair(s, rsa, rsa, thumbprint);
+	s->endpoint->intune.trust_file = path_of(s, "missing");
+	assert_err(s->op, ERR_NOT_FOUND, intune_check(s->op, s->endpoint));
+	s->endpoint->intune.trust_file = NULL;
+	assert_ok(s->op, intune_check(s->op, s->endpoint));
+	assert_int_equal(chmod(s->endpoint->intune.key_file, 0640), 0);
+	assert_err(s->op, ERR_DENIED, intune_check(s->op, s->endpoint));
+}
+
+/* --- IN3: notices --- */
+
+struct story {
+	struct scene *s;
+	const char *id;              /* of the enrollment */
+	enum enrollment_status status;
+	struct certificate row;
+	const char *why;
+};
+
+static result tell_beginning(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	static const uint8_t hash[SHA256_SIZE];
+	struct story *story = arg;
+	struct db *db = ledger_db(tx);
+	const struct enrollment e = { .id = story->id, .door = "scep", .endpoint = "devices", .profile = "device",
+				      .requester = story->id, .csr_hash = BYTES_ARRAY(hash), .csr = CSR, .names = "[]",
+				      .status = story->status, .created_s = clock_now_s(), .expires_s = clock_now_s() + 1000,
+				      .profile_hash = "" };
+	TRY(enrollment_insert(op, db, &e));
+	return intune_notice_for(op, db, story->s->endpoint, story->id, "tx-1", CSR, clock_now_s());
+}
+
+static struct story begin_story(struct scene *s, const char *id, enum enrollment_status status)
+{
+	struct story story = { .s = s, .id = id, .status = status };
+	assert_ok(s->op, ledger_run(s->op, s->fake->authority->ledger, tell_beginning, &story));
+	return story;
+}
+
+static result make_certificate(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	struct story *story = arg;
+	struct db *db = ledger_db(tx);
+	TRY(certificate_intend(op, db, &story->row));
+	return certificate_issue(op, db, story->row.serial, BYTES_LITERAL("certificate"), clock_now_s());
+}
+
+static const char *certificate_of(struct scene *s, const char *serial, const char *ca, const char *profile, const char *door)
+{
+	static const uint8_t hash[SHA256_SIZE];
+	struct story story = { .row = { .serial = serial, .ca = ca, .profile = profile, .door = door, .subject = "", .names = "[]",
+					.spki_hash = BYTES_ARRAY(hash), .tbs = BYTES_LITERAL("tbs"), .requester = "x",
+					.node = "n", .not_before_s = NOW, .not_after_s = NOW + 86400, .intended_s = NOW } };
+	assert_ok(s->op, ledger_run(s->op, s->fake->authority->ledger, make_certificate, &story));
+	return serial;
+}
+
+static result tell_issue(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	struct story *story = arg;
+	struct db *db = ledger_db(tx);
+	TRY(enrollment_move(op, db, story->id, ENROLLMENT_READY, ENROLLMENT_PROCESSING, clock_now_s()));
+	return enrollment_finish(op, db, story->id, story->row.serial, clock_now_s());
+}
+
+static void issue_story(struct story *story, const char *serial)
+{
+	struct scene *s = story->s;
+	story->row.serial = certificate_of(s, serial, "issuing", "device", "scep");
+	assert_ok(s->op, ledger_run(s->op, s->fake->authority->ledger, tell_issue, story));
+}
+
+static void sweep(struct scene *s)
+{
+	assert_ok(s->op, intune_sweep(s->op, s->intune));
+}
+
+static unsigned rows(struct scene *s)
+{
+	struct intune_notice *notices;
+	unsigned n;
+	STORE_LEASE(lease);
+	assert_ok(s->op, store_read(s->op, s->fake->authority->store, &lease));
+	assert_ok(s->op, intune_notice_list_due(s->op, lease.db, "devices", INT64_MAX, 1000, &notices, &n));
+	return n;
+}
+
+#define SERIAL "4a0102030405060708090a0b0c0d0e0f"
+
+static void tells_of_a_certificate(void **state)
+{
+	struct scene *s = *state;
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 0); /* nothing is issued yet */
+	issue_story(&story, SERIAL);
+	sweep(s);
+	assert_string_equal(s->microsoft.body[MICROSOFT_SUCCESS],
+			    "{\"notification\":{\"transactionId\":\"tx-1\",\"certificateRequest\":\"" CSR_BASE64
+			    "\",\"callerInfo\":\"Chancery " CHANCERY_VERSION
+			    "\",\"certificateThumbprint\":\"735AD571C189D7BA84464BF4A9F1D2280175B128\""
+			    ",\"certificateSerialNumber\":\"4A0102030405060708090A0B0C0D0E0F\""
+			    ",\"certificateExpirationDateUtc\":\"2026-09-22T14:13:20.000Z\""
+			    ",\"issuingCertificateAuthority\":\"CN=Example Corp Issuing CA,O=Example Corp\""
+			    ",\"caConfiguration\":\"devices\",\"certificateAuthority\":\"issuing\"}}");
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 1);
+	assert_int_equal(rows(s), 0);
+}
+
+static result reject(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	const struct story *story = arg;
+	return enrollment_decide(op, ledger_db(tx), story->id, false, "uid:0", story->why, clock_now_s());
+}
+
+static void tells_of_a_rejection(void **state)
+{
+	struct scene *s = *state;
+	struct story story = begin_story(s, "r1", ENROLLMENT_PENDING);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_FAILURE], 0);
+	story.why = "not \"ours\"";
+	assert_ok(s->op, ledger_run(s->op, s->fake->authority->ledger, reject, &story));
+	sweep(s);
+	assert_string_equal(s->microsoft.body[MICROSOFT_FAILURE],
+			    "{\"notification\":{\"transactionId\":\"tx-1\",\"certificateRequest\":\"" CSR_BASE64
+			    "\",\"callerInfo\":\"Chancery " CHANCERY_VERSION
+			    "\",\"hResult\":2684354562,\"errorDescription\":\"not \\\"ours\\\"\"}}");
+	assert_int_equal(rows(s), 0);
+}
+
+static void tells_of_a_request_that_expired(void **state)
+{
+	struct scene *s = *state;
+	begin_story(s, "r1", ENROLLMENT_PENDING);
+	advance(1000);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_FAILURE], 0); /* a signature may be under way at the very end */
+	advance(600);
+	sweep(s);
+	assert_non_null(strstr(s->microsoft.body[MICROSOFT_FAILURE], "\"hResult\":2684354563,"));
+	assert_int_equal(rows(s), 0);
+}
+
+static result refuse(struct op *op, struct ledger_tx *tx, void *arg)
+{
+	const struct story *story = arg;
+	return intune_notice_refused(op, ledger_db(tx), story->s->endpoint, INTUNE_REFUSED_POLICY, story->why, "tx-9", CSR,
+				     clock_now_s());
+}
+
+static void tells_of_a_refusal_in_255_characters(void **state)
+{
+	struct scene *s = *state;
+	char why[400];
+	memset(why, 'y', sizeof why);
+	why[sizeof why - 1] = '\0';
+	struct story story = { .s = s, .why = why };
+	assert_ok(s->op, ledger_run(s->op, s->fake->authority->ledger, refuse, &story));
+	sweep(s);
+	why[255] = '\0';
+	assert_non_null(strstr(s->microsoft.body[MICROSOFT_FAILURE],
+			       arena_printf(s->op->arena, "\"hResult\":2684354561,\"errorDescription\":\"%s\"}}", why)));
+	assert_non_null(strstr(s->microsoft.body[MICROSOFT_FAILURE], "\"transactionId\":\"tx-9\""));
+}
+
+/* Microsoft was away when the certificate was issued, and for days: the news waits, ever more patiently. */
+static void comes_again_until_it_is_heard(void **state)
+{
+	struct scene *s = *state;
+	static const int64_t waits[] = { 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600 };
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	issue_story(&story, SERIAL);
+	s->microsoft.answers[MICROSOFT_SUCCESS].is_away = true;
+	for (unsigned i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+		sweep(s);
+		assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], i + 1);
+		advance(waits[i] - 1);
+		sweep(s);
+		assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], i + 1);
+		advance(1);
+	}
+	be_well(s);
+	sweep(s);
+	assert_int_equal(rows(s), 0);
+}
+
+static void is_given_up_after_a_week(void **state)
+{
+	struct scene *s = *state;
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	issue_story(&story, SERIAL);
+	answer(s, MICROSOFT_SUCCESS, 200, "{\"code\":\"CertificateRequestDecodingFailed\",\"errorDescription\":\"\"}");
+	int64_t began_s = clock_now_s();
+	for (unsigned i = 0; rows(s) > 0; i++) {
+		assert_true(i < 1000);
+		sweep(s);
+		if (rows(s) > 0)
+			advance(3600);
+	}
+	assert_in_range((uint64_t)(clock_now_s() - began_s), 7 * 86400, 8 * 86400);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 175);
+}
+
+static void waits_as_long_as_microsoft_asks(void **state)
+{
+	struct scene *s = *state;
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	issue_story(&story, SERIAL);
+	s->microsoft.answers[MICROSOFT_SUCCESS] =
+		(struct microsoft_answer){ .status = 429, .body = "{}", .retry_after = "700" };
+	sweep(s);
+	be_well(s);
+	advance(699);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 1);
+	advance(1);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 2);
+	assert_int_equal(rows(s), 0);
+}
+
+/* An outage is noticed by one notice, and not by each of them. */
+static void the_others_wait_in_an_outage(void **state)
+{
+	struct scene *s = *state;
+	for (unsigned i = 0; i < 30; i++) {
+		struct story story = begin_story(s, arena_printf(s->op->arena, "r%02u", i), ENROLLMENT_READY);
+		issue_story(&story, arena_printf(s->op->arena, "4a0102030405060708090a0b0c0d0e%02x", i));
+	}
+	s->microsoft.answers[MICROSOFT_SUCCESS].is_away = true;
+	sweep(s);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 1);
+	be_well(s);
+	advance(30);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 31);
+	assert_int_equal(rows(s), 0);
+}
+
+static void one_that_is_not_taken_holds_up_no_other(void **state)
+{
+	struct scene *s = *state;
+	struct story refused = { .s = s, .why = "no" };
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	issue_story(&story, SERIAL);
+	assert_ok(s->op, ledger_run(s->op, s->fake->authority->ledger, refuse, &refused));
+	answer(s, MICROSOFT_SUCCESS, 200, "{\"code\":\"Unknown\",\"errorDescription\":\"\"}");
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 1);
+	assert_int_equal(s->microsoft.n[MICROSOFT_FAILURE], 1);
+	assert_int_equal(rows(s), 1);
+}
+
+static void sweep_there(void *arg, enum microsoft_door door)
+{
+	struct scene *s = arg;
+	struct op *op = op_new();
+	s->microsoft.during = NULL;
+	assert_int_equal(door, MICROSOFT_SUCCESS);
+	assert_ok(op, intune_sweep(op, s->intune_there));
+	op_free(&op);
+}
+
+/* While one node has a notice in its hands, another finds nothing to do. */
+static void nodes_share_the_work(void **state)
+{
+	struct scene *s = *state;
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	issue_story(&story, SERIAL);
+	s->node = fake_node_open(s->fake);
+	s->node->authority->courier = courier_new(NULL, NULL);
+	s->intune_there = intune_new(s->node->authority, NULL);
+	assert_ok(s->op, validate(s)); /* has its tokens */
+	s->microsoft.during = sweep_there;
+	s->microsoft.during_arg = s;
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 1);
+	assert_int_equal(rows(s), 0);
+}
+
+/* A node that died with it in its hands. */
+static void a_claim_ends_by_itself(void **state)
+{
+	struct scene *s = *state;
+	struct intune_notice *notice;
+	unsigned n;
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	issue_story(&story, SERIAL);
+	{
+		STORE_LEASE(lease);
+		assert_ok(s->op, store_read(s->op, s->fake->authority->store, &lease));
+		assert_ok(s->op, intune_notice_list_due(s->op, lease.db, "devices", clock_now_s(), 1, &notice, &n));
+		assert_int_equal(n, 1);
+	}
+	STORE_LEASE(single);
+	assert_ok(s->op, store_single(s->op, s->fake->authority->store, &single));
+	assert_ok(s->op, intune_notice_claim(s->op, single.db, notice, clock_now_s() + 600));
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 0);
+	advance(600);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 1);
+}
+
+static void ends_when_the_server_does(void **state)
+{
+	struct scene *s = *state;
+	struct story story = begin_story(s, "r1", ENROLLMENT_READY);
+	issue_story(&story, SERIAL);
+	intune_stop(s->intune);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_SUCCESS], 0);
+	assert_int_equal(rows(s), 1); /* for the next start, or another node */
+}
+
+/* --- IN4: revocations --- */
+
+#define WISH(context, serial, rest) "{\"requestContext\":\"" context "\",\"serialNumber\":\"" serial "\"" rest "}"
+#define ISSUER ",\"issuerName\":\"CN=Example Corp Issuing CA,O=Example Corp\""
+#define OTHER "4a0102030405060708090a0b0c0d0e10"
+#define PRINTER "4a0102030405060708090a0b0c0d0e11"
+#define OF_EST "4a0102030405060708090a0b0c0d0e12"
+
+static bool is_revoked(struct scene *s, const char *serial)
+{
+	struct revocation revocation;
+	STORE_LEASE(lease);
+	assert_ok(s->op, store_read(s->op, s->fake->authority->store, &lease));
+	result r = revocation_load(s->op, lease.db, serial, &revocation);
+	op_clear_failure(s->op);
+	if (r.err == ERR_NONE)
+		assert_int_equal(revocation.reason, REASON_UNSPECIFIED);
+	return r.err == ERR_NONE;
+}
+
+static void revokes_what_microsoft_asks_for(void **state)
+{
+	struct scene *s = *state;
+	s->endpoint->intune.downloads_revocations = true;
+	certificate_of(s, SERIAL, "issuing", "device", "scep");
+	certificate_of(s, OTHER, "issuing", "device", "scep");
+	certificate_of(s, PRINTER, "issuing", "printer", "scep");
+	certificate_of(s, OF_EST, "issuing", "device", "est");
+	answer(s, MICROSOFT_DOWNLOAD, 200,
+	       "{\"value\":[" WISH("c-1", "4A0102030405060708090A0B0C0D0E0F", ISSUER ",\"caConfiguration\":\"devices\"") ","
+	       WISH("c-2", PRINTER, "") "," WISH("c-3", OF_EST, "") "," WISH("c-4", "4a", "") "," WISH("c-5", "no serial", "") ","
+	       WISH("c-6", OTHER, ",\"issuerName\":\"CN=Another\"") "," WISH("c-7", OTHER, ",\"caConfiguration\":\"printers\"") ","
+	       "{\"serialNumber\":\"" OTHER "\"},{\"requestContext\":\"c-8\"},17]}");
+	sweep(s);
+	assert_string_equal(s->microsoft.body[MICROSOFT_DOWNLOAD],
+			    "{\"downloadParameters\":{\"maxRequests\":100,"
+			    "\"issuerName\":\"CN=Example Corp Issuing CA,O=Example Corp\"}}");
+	assert_true(is_revoked(s, SERIAL));
+	assert_false(is_revoked(s, OTHER));
+	assert_false(is_revoked(s, PRINTER));
+	assert_false(is_revoked(s, OF_EST));
+	be_well(s);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_UPLOAD], 1);
+	const char *told = s->microsoft.body[MICROSOFT_UPLOAD];
+	assert_true(text_has_prefix(told, "{\"results\":[{\"requestContext\":\"c-1\",\"succeeded\":true,\"errorCode\":\"None\","
+					  "\"errorMessage\":null},{\"requestContext\":\"c-2\",\"succeeded\":false,"
+					  "\"errorCode\":\"CertificateNotFoundError\",\"errorMessage\":\""));
+	assert_non_null(strstr(told, "c-5"));
+	assert_null(strstr(told, "c-6")); /* another CA's, another endpoint's: not ours to answer */
+	assert_null(strstr(told, "c-7"));
+	assert_null(strstr(told, "c-8"));
+	assert_int_equal(s->microsoft.n[MICROSOFT_DOWNLOAD], 1);
+	advance(300);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_DOWNLOAD], 2);
+	assert_int_equal(s->microsoft.n[MICROSOFT_UPLOAD], 1);
+}
+
+/* The results were lost, Microsoft asks again: it is done, whoever did it. */
+static void to_revoke_again_is_no_failure(void **state)
+{
+	struct scene *s = *state;
+	s->endpoint->intune.downloads_revocations = true;
+	certificate_of(s, SERIAL, "issuing", "device", "scep");
+	answer(s, MICROSOFT_DOWNLOAD, 200, "{\"value\":[" WISH("c-1", SERIAL, "") "]}");
+	for (unsigned i = 0; i < 2; i++) {
+		s->microsoft.answers[MICROSOFT_UPLOAD] = (struct microsoft_answer){ .status = 200, .body = "{\"value\":false}" };
+		sweep(s);
+		sweep(s);
+		advance(300);
+	}
+	assert_int_equal(s->microsoft.n[MICROSOFT_DOWNLOAD], 2);
+	be_well(s);
+	sweep(s);
+	assert_non_null(strstr(s->microsoft.body[MICROSOFT_UPLOAD], "{\"requestContext\":\"c-1\",\"succeeded\":true,"));
+	assert_int_equal(rows(s), 1); /* when to ask next */
+}
+
+static void without_a_list_nothing_is_revoked(void **state)
+{
+	static const char *const bodies[] = { "{}", "{\"value\":null}", "{\"value\":{}}", "{\"value\":[]}", "[]", "nonsense" };
+	struct scene *s = *state;
+	s->endpoint->intune.downloads_revocations = true;
+	for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+		answer(s, MICROSOFT_DOWNLOAD, 200, bodies[i]);
+		sweep(s);
+		assert_int_equal(s->microsoft.n[MICROSOFT_DOWNLOAD], i + 1);
+		advance(3600);
+	}
+	assert_int_equal(s->microsoft.n[MICROSOFT_UPLOAD], 0);
+}
+
+static void asks_for_none_where_that_is_off(void **state)
+{
+	struct scene *s = *state;
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_DOWNLOAD], 0);
+	s->endpoint->intune.downloads_revocations = true;
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_DOWNLOAD], 1);
+	s->endpoint->intune.downloads_revocations = false;
+	advance(300);
+	sweep(s);
+	assert_int_equal(s->microsoft.n[MICROSOFT_DOWNLOAD], 1);
+	assert_int_equal(rows(s), 0);
+}
+
+#define SCENE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENE(asks_as_microsofts_client_does),
+		SCENE(calls_by_proxy_and_trusts_who_is_named),
+		SCENE(keeps_to_the_time),
+		SCENE(every_code_but_success_is_a_no),
+		SCENE(anything_else_is_no_answer),
+		SCENE(a_yes_is_not_kept),
+		SCENE(a_token_is_kept_until_shortly_before_its_end),
+		SCENE(a_refused_token_is_replaced_once),
+		SCENE(without_a_token_there_is_no_yes),
+		SCENE(a_token_without_an_end_is_used_once),
+		SCENE(places_are_looked_for_each_half_hour),
+		SCENE(places_are_looked_for_again_after_an_error),
+		SCENE(without_a_place_there_is_no_yes),
+		SCENE(other_settings_bring_other_tokens),
+		SCENE(signs_an_assertion),
+		SCENE(looks_at_its_files_before_it_needs_them),
+		SCENE(tells_of_a_certificate),
+		SCENE(tells_of_a_rejection),
+		SCENE(tells_of_a_request_that_expired),
+		SCENE(tells_of_a_refusal_in_255_characters),
+		SCENE(comes_again_until_it_is_heard),
+		SCENE(is_given_up_after_a_week),
+		SCENE(waits_as_long_as_microsoft_asks),
+		SCENE(the_others_wait_in_an_outage),
+		SCENE(one_that_is_not_taken_holds_up_no_other),
+		SCENE(nodes_share_the_work),
+		SCENE(a_claim_ends_by_itself),
+		SCENE(ends_when_the_server_does),
+		SCENE(revokes_what_microsoft_asks_for),
+		SCENE(to_revoke_again_is_no_failure),
+		SCENE(without_a_list_nothing_is_revoked),
+		SCENE(asks_for_none_where_that_is_off),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
