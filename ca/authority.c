@@ -177,8 +177,8 @@ static const char *needs_restart(const struct config *old, const struct config *
 		return "limits (all but orders_per_account)";
 	if (!validation_equal(&old->validation, &new->validation))
 		return "validation (all but attempts)";
-	if (old->n_cas != new->n_cas || old->n_acme != new->n_acme || old->n_est != new->n_est)
-		return "the list of cas, of acme endpoints or of est labels";
+	if (old->n_cas != new->n_cas || old->n_acme != new->n_acme || old->n_est != new->n_est || old->n_scep != new->n_scep)
+		return "the list of cas, of acme or scep endpoints, or of est labels";
 	for (unsigned i = 0; i < old->n_cas; i++)
 		if (!text_equal(old->cas[i].name, new->cas[i].name))
 			return "the name of a CA";
@@ -188,6 +188,9 @@ static const char *needs_restart(const struct config *old, const struct config *
 	for (unsigned i = 0; i < old->n_est; i++)
 		if (!text_equal(old->est[i].label, new->est[i].label))
 			return "an est label";
+	for (unsigned i = 0; i < old->n_scep; i++)
+		if (!text_equal(old->scep[i].name, new->scep[i].name))
+			return "the name of a scep endpoint";
 	return NULL;
 }
 

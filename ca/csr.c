@@ -121,7 +121,7 @@ static result take_key(struct op *op, const struct request *request, const struc
 	return OK;
 }
 
-bool csr_is_whole(struct op *op, struct bytes der, const struct csr_rules *rules)
+bool csr_is_whole(struct op *op, struct bytes der, const struct csr_rules *rules, struct bytes *spki)
 {
 	struct request request;
 	AUTO(EVP_PKEY) *key = NULL;
@@ -129,6 +129,7 @@ bool csr_is_whole(struct op *op, struct bytes der, const struct csr_rules *rules
 	    public_key_decode(op, request.spki, &key).err != ERR_NONE)
 		return false;
 	const struct signature_algorithm *algorithm = find_algorithm(&request, rules);
+	*spki = request.spki;
 	return algorithm != NULL && signature_is_right(algorithm, key, request.info, request.signature);
 }
 

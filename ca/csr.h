@@ -60,8 +60,9 @@ struct csr {
 result csr_parse(struct op *op, struct bytes der, const struct csr_rules *rules, struct csr *out);
 /*
  * It is as its maker signed it, whatever it asks for. For doors that must not tell
- * what is in a request that was changed on its way (S5). A failure in `op` means nothing.
+ * what is in a request that was changed on its way (S5). *spki: its key, a part of
+ * `der`. A failure in `op` means nothing.
  */
-bool csr_is_whole(struct op *op, struct bytes der, const struct csr_rules *rules);
+bool csr_is_whole(struct op *op, struct bytes der, const struct csr_rules *rules, struct bytes *spki);
 /* PEM "CERTIFICATE REQUEST" or DER, for operators' files. */
 result csr_parse_file(struct op *op, struct bytes content, const struct csr_rules *rules, struct csr *out);

@@ -13,13 +13,13 @@
 #define ENVELOPED_DATA_RECIPIENTS 8 /* clients name one */
 #define CONTENT_KEY_MAX 32
 
-/* All in CBC mode with the padding of RFC 5652 section 6.3. Single DES is none of them, whatever the rules. */
-enum content_cipher { CIPHER_AES128, CIPHER_AES192, CIPHER_AES256, CIPHER_3DES };
+/* All in CBC mode with the padding of RFC 5652 section 6.3. */
+enum content_cipher { CIPHER_AES128, CIPHER_AES192, CIPHER_AES256, CIPHER_3DES, CIPHER_DES };
 size_t content_cipher_key_size(enum content_cipher cipher);
 const char *content_cipher_name(enum content_cipher cipher); /* "AES-256-CBC", …; static text */
 
 struct enveloped_rules {
-	bool takes_3des; /* clients of SCEP that know nothing newer */
+	bool takes_3des, takes_des; /* for clients of SCEP that know nothing newer */
 };
 
 /* Parts of the message's own bytes, which must live as long. */

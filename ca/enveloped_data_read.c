@@ -85,6 +85,11 @@ static bool split(struct bytes der, struct bytes *algorithm, struct enveloped_da
 	return fields.n == 0 || (number == 2 && der_take(&fields, DER_CONTEXT_CONSTRUCTED(1), &attributes) && fields.n == 0);
 }
 
+static bool is_taken(const struct enveloped_rules *rules, enum content_cipher cipher)
+{
+	return cipher == CIPHER_3DES ? rules->takes_3des : cipher == CIPHER_DES ? rules->takes_des : true;
+}
+
 result enveloped_data_read(struct op *op, struct bytes der, const struct enveloped_rules *rules, struct enveloped_data *out)
 {
 	struct bytes algorithm, oid;
@@ -94,8 +99,9 @@ result enveloped_data_read(struct op *op, struct bytes der, const struct envelop
 	if (!split(der, &algorithm, out) || !der_take(&algorithm, DER_OID, &oid))
 		return FAIL(op, ERR_MALFORMED, "the message is not a CMS EnvelopedData of octets for the holder of an RSA key, by "
 					       "RSAES-PKCS1-v1_5 and the certificate's issuer and serial number");
-	if (!content_cipher_find(oid, &out->cipher) || (out->cipher == CIPHER_3DES && !rules->takes_3des))
-		return FAIL(op, ERR_POLICY, "the message has to be encrypted with AES in CBC mode%s", rules->takes_3des ? " or triple DES" : "");
+	if (!content_cipher_find(oid, &out->cipher) || !is_taken(rules, out->cipher))
+		return FAIL(op, ERR_POLICY, "the message has to be encrypted with AES in CBC mode%s%s",
+			    rules->takes_3des ? ", triple DES" : "", rules->takes_des ? ", DES" : "");
 	if (!der_take(&algorithm, DER_OCTET_STRING, &out->iv) || algorithm.n != 0 || out->iv.n != content_cipher_block(out->cipher))
 		return FAIL(op, ERR_MALFORMED, "the message's cipher needs an initialization vector of one block");
 	return OK;
@@ -110,12 +116,16 @@ bool enveloped_data_is_for(const struct enveloped_data *message, unsigned i, str
 static bool decrypt(const struct enveloped_data *message, const uint8_t *key, uint8_t *out)
 {
 	AUTO(EVP_CIPHER_CTX) *context = EVP_CIPHER_CTX_new();
+	uint8_t wide[CONTENT_KEY_MAX];
 	int n = 0, last = 0;
-	return context != NULL &&
-	       EVP_DecryptInit_ex(context, content_cipher_evp(message->cipher), NULL, key, message->iv.p) == 1 &&
-	       EVP_CIPHER_CTX_set_padding(context, 0) == 1 &&
-	       EVP_DecryptUpdate(context, out, &n, message->content.p, (int)message->content.n) == 1 &&
-	       EVP_DecryptFinal_ex(context, out + n, &last) == 1 && (size_t)n + (size_t)last == message->content.n;
+	content_cipher_widen(message->cipher, key, wide);
+	bool is_read = context != NULL &&
+		       EVP_DecryptInit_ex(context, content_cipher_evp(message->cipher), NULL, wide, message->iv.p) == 1 &&
+		       EVP_CIPHER_CTX_set_padding(context, 0) == 1 &&
+		       EVP_DecryptUpdate(context, out, &n, message->content.p, (int)message->content.n) == 1 &&
+		       EVP_DecryptFinal_ex(context, out + n, &last) == 1 && (size_t)n + (size_t)last == message->content.n;
+	OPENSSL_cleanse(wide, sizeof wide);
+	return is_read;
 }
 
 /* All ones for a < b, both below 256; else zero. */

@@ -46,12 +46,14 @@ static bool encrypt(struct op *op, enum content_cipher cipher, const uint8_t *ke
 		    struct bytes *out)
 {
 	AUTO(EVP_CIPHER_CTX) *context = EVP_CIPHER_CTX_new();
-	uint8_t *p = arena_alloc(op->arena, content.n + EVP_MAX_BLOCK_LENGTH);
+	uint8_t *p = arena_alloc(op->arena, content.n + EVP_MAX_BLOCK_LENGTH), wide[CONTENT_KEY_MAX];
 	int n = 0, last = 0;
+	content_cipher_widen(cipher, key, wide);
 	ASSERT(content.n <= INT32_MAX - EVP_MAX_BLOCK_LENGTH);
-	bool is_encrypted = context != NULL && EVP_EncryptInit_ex(context, content_cipher_evp(cipher), NULL, key, iv) == 1 &&
+	bool is_encrypted = context != NULL && EVP_EncryptInit_ex(context, content_cipher_evp(cipher), NULL, wide, iv) == 1 &&
 			    EVP_EncryptUpdate(context, p, &n, content.p, (int)content.n) == 1 &&
 			    EVP_EncryptFinal_ex(context, p + n, &last) == 1;
+	OPENSSL_cleanse(wide, sizeof wide);
 	*out = (struct bytes){ p, (size_t)n + (size_t)last };
 	return is_encrypted;
 }

@@ -220,23 +220,18 @@ result issue_is_open(struct op *op, struct authority *a)
 	return store_may_promise(op, a->store);
 }
 
-/* The key, empty where it is yet to be made, and then all else. */
 static result prepare(struct op *op, struct authority *a, const struct authorization *authorization, struct bytes spki,
-		      bool has_key, struct issuance *out)
+		      struct issuance *out)
 {
-	result r = has_key ? check_key(op, a, authorization_profile(authorization), spki) : OK;
-	if (r.err == ERR_NONE)
-		r = plan_leaf(op, a, authorization, spki, out);
-	if (r.err != ERR_NONE)
-		return refuse(op, a, authorization_config(authorization), authorization_read(authorization), r);
-	return OK;
+	TRY(check_key(op, a, authorization_profile(authorization), spki));
+	return plan_leaf(op, a, authorization, spki, out);
 }
 
 result issue_would(struct op *op, struct authority *a, const struct authorization *authorization, struct bytes spki)
 {
 	struct issuance issuance;
 	TRY(issue_is_open(op, a));
-	return prepare(op, a, authorization, spki, spki.n > 0, &issuance);
+	return spki.n > 0 ? prepare(op, a, authorization, spki, &issuance) : plan_leaf(op, a, authorization, spki, &issuance);
 }
 
 result issue(struct op *op, struct authority *a, struct authorization *authorization, struct bytes spki,
@@ -245,7 +240,9 @@ result issue(struct op *op, struct authority *a, struct authorization *authoriza
 	TRY(issue_is_open(op, a));
 	TRY(authorization_consume(op, authorization));
 	struct issuance issuance;
-	TRY(prepare(op, a, authorization, spki, true, &issuance));
+	result r = prepare(op, a, authorization, spki, &issuance);
+	if (r.err != ERR_NONE)
+		return refuse(op, a, authorization_config(authorization), authorization_read(authorization), r);
 	TRY(issuance_run(op, a, &issuance, out));
 	return chain_of(op, issuance.plan.issuer, out->der, &out->chain_pem);
 }

@@ -32,8 +32,9 @@ result issue_is_open(struct op *op, struct authority *authority);
 
 /*
  * Refuses what issue() would refuse for this authorization and key, empty where it
- * is yet to be made, and makes the same audit entry of it: for doors that spend
- * something, or ask somebody, before they issue.
+ * is yet to be made: for doors that spend something, or ask somebody, before they
+ * issue. No audit entry is made of it: who asks may be anybody, and only the door
+ * knows how many of them are worth one.
  */
 result issue_would(struct op *op, struct authority *authority, const struct authorization *authorization, struct bytes spki);
 

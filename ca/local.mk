@@ -5,6 +5,8 @@ ca_libca_a_SOURCES = \
 	ca/audit_proof.c \
 	ca/authority.c \
 	ca/authorization.c \
+	ca/ber.c \
+	ca/ber.h \
 	ca/ceremony.c \
 	ca/certs_only.c \
 	ca/certs_only.h \
@@ -121,8 +123,10 @@ X509_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 X509_TEST_LIBS = $(CA_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 X509_MAKER = tests/fake/x509_maker.c tests/fake/x509_maker.h
 CMS_MAKER = tests/fake/cms_maker.c tests/fake/cms_maker.h $(X509_MAKER)
+BER_MAKER = tests/fake/ber_maker.c tests/fake/ber_maker.h
 FAKE_TOKEN = tests/fake/fake_token.c tests/fake/fake_token.h
 check_PROGRAMS += \
+	tests/unit/test_ber \
 	tests/unit/test_csr \
 	tests/unit/test_der \
 	tests/unit/test_enveloped_data \
@@ -170,6 +174,9 @@ tests_unit_test_names_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_sign_SOURCES = tests/unit/test_sign.c $(FAKE_TOKEN) $(X509_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_sign_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_sign_LDADD = $(X509_TEST_LIBS)
+tests_unit_test_ber_SOURCES = tests/unit/test_ber.c $(BER_MAKER) $(CMS_MAKER) $(X509_TEST_COMMON)
+tests_unit_test_ber_CFLAGS = $(X509_TEST_CFLAGS)
+tests_unit_test_ber_LDADD = $(X509_TEST_LIBS)
 tests_unit_test_signed_data_SOURCES = tests/unit/test_signed_data.c $(CMS_MAKER) $(X509_TEST_COMMON)
 tests_unit_test_signed_data_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_signed_data_LDADD = $(X509_TEST_LIBS)
@@ -183,7 +190,10 @@ tests_unit_test_tbs_CFLAGS = $(X509_TEST_CFLAGS)
 tests_unit_test_tbs_LDADD = $(X509_TEST_LIBS)
 endif
 
-check_PROGRAMS += tests/fuzz/replay_csr tests/fuzz/replay_enveloped_data tests/fuzz/replay_identifier tests/fuzz/replay_signed_data
+check_PROGRAMS += tests/fuzz/replay_ber tests/fuzz/replay_csr tests/fuzz/replay_enveloped_data tests/fuzz/replay_identifier tests/fuzz/replay_signed_data
+tests_fuzz_replay_ber_SOURCES = tests/fuzz/fuzz_ber.c tests/fuzz/replay.c
+tests_fuzz_replay_ber_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/ber\"
+tests_fuzz_replay_ber_LDADD = $(CA_LIBS) $(BASE_LIBS)
 tests_fuzz_replay_enveloped_data_SOURCES = tests/fuzz/fuzz_enveloped_data.c tests/fuzz/replay.c
 tests_fuzz_replay_enveloped_data_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/enveloped_data\"
 tests_fuzz_replay_enveloped_data_LDADD = $(CA_LIBS) $(BASE_LIBS)
@@ -196,9 +206,12 @@ tests_fuzz_replay_csr_LDADD = $(CA_LIBS) $(BASE_LIBS)
 tests_fuzz_replay_identifier_SOURCES = tests/fuzz/fuzz_identifier.c tests/fuzz/replay.c
 tests_fuzz_replay_identifier_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"$(abs_top_srcdir)/tests/fuzz/corpus/identifier\"
 tests_fuzz_replay_identifier_LDADD = $(CA_LIBS) $(BASE_LIBS)
-EXTRA_DIST += tests/fuzz/corpus/csr tests/fuzz/corpus/enveloped_data tests/fuzz/corpus/identifier tests/fuzz/corpus/signed_data
+EXTRA_DIST += tests/fuzz/corpus/ber tests/fuzz/corpus/csr tests/fuzz/corpus/enveloped_data tests/fuzz/corpus/identifier tests/fuzz/corpus/signed_data
 
-EXTRA_PROGRAMS += tests/fuzz/fuzz_csr tests/fuzz/fuzz_enveloped_data tests/fuzz/fuzz_identifier tests/fuzz/fuzz_signed_data
+EXTRA_PROGRAMS += tests/fuzz/fuzz_ber tests/fuzz/fuzz_csr tests/fuzz/fuzz_enveloped_data tests/fuzz/fuzz_identifier tests/fuzz/fuzz_signed_data
+tests_fuzz_fuzz_ber_SOURCES = tests/fuzz/fuzz_ber.c
+tests_fuzz_fuzz_ber_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_ber_LDADD = $(CA_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_enveloped_data_SOURCES = tests/fuzz/fuzz_enveloped_data.c
 tests_fuzz_fuzz_enveloped_data_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_enveloped_data_LDADD = $(CA_LIBS) $(BASE_LIBS)

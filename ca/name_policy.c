@@ -6,9 +6,12 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/limits.h"
 #include "base/text.h"
+
+#define SID_TAG "tag:microsoft.com,2022-09-14:sid:"
 
 /* "b.a.example" and "a.example" are under "a.example"; "xa.example" is not. */
 static bool name_is_under(const char *name, const char *suffix)
@@ -77,23 +80,41 @@ static result check_address(struct op *op, const struct config_profile *profile,
 	return OK;
 }
 
-/*
- * RFC 5280 section 4.2.1.10: where there are bounds, a URI without a host is outside
- * them. "urn:" never leads to one, and neither does the form in which Intune asks
- * for a SID (KB5014754), which is given where a SID would be.
- */
-static bool is_name_without_host(const struct config_profile *profile, const char *uri)
+static result check_listed(struct op *op, const struct config_profile *profile, enum identifier_kind kind,
+			   const char *value)
 {
-	bool gives_sid = (profile->names & IDENTIFIER_BIT(IDENTIFIER_SID)) != 0;
-	return text_has_prefix(uri, "urn:") || (gives_sid && text_has_prefix(uri, "tag:microsoft.com,2022-09-14:sid:"));
+	bool is_attribute = identifier_is_attribute(kind);
+	if (((is_attribute ? profile->subject : profile->names) & IDENTIFIER_BIT(kind)) == 0)
+		return FAIL(op, ERR_POLICY, "%.80s: profile %s does not list %s in %s", value, profile->name,
+			    identifier_kind_name(kind), is_attribute ? "subject:" : "names:");
+	return OK;
 }
 
+/* The form in which Intune asks for a SID (KB5014754): domain controllers log its owner in as with the extension. */
+static bool is_sid_tag(const char *uri)
+{
+	return strncasecmp(uri, SID_TAG, sizeof SID_TAG - 1) == 0;
+}
+
+static result check_sid_tag(struct op *op, const struct config_profile *profile, const char *uri)
+{
+	struct identifier sid;
+	TRY(identifier_sid(op, bytes_of_text(uri + sizeof SID_TAG - 1), &sid));
+	return check_listed(op, profile, IDENTIFIER_SID, uri);
+}
+
+/*
+ * RFC 5280 section 4.2.1.10: where there are bounds, a URI without a host is outside
+ * them. "urn:" never leads to one.
+ */
 static result check_uri(struct op *op, const struct config_profile *profile, const struct identifier *uri)
 {
 	struct identifier host;
 	bool has_bounds = profile->permitted_names.n > 0 || profile->permitted_networks.n > 0;
+	if (is_sid_tag(uri->value))
+		return check_sid_tag(op, profile, uri->value);
 	if (!identifier_host(op, uri, &host)) {
-		if (!has_bounds || is_name_without_host(profile, uri->value))
+		if (!has_bounds || text_has_prefix(uri->value, "urn:"))
 			return OK;
 		return FAIL(op, ERR_POLICY, "%.80s: profile %s has permitted_names or permitted_networks, and this URI has no host",
 			    uri->value, profile->name);
@@ -104,16 +125,6 @@ static result check_uri(struct op *op, const struct config_profile *profile, con
 		return FAIL(op, ERR_POLICY, "%.80s: profile %s allows no host outside its permitted_names", uri->value,
 			    profile->name);
 	return check_address(op, profile, &host);
-}
-
-static result check_listed(struct op *op, const struct config_profile *profile, enum identifier_kind kind,
-			   const char *value)
-{
-	bool is_attribute = identifier_is_attribute(kind);
-	if (((is_attribute ? profile->subject : profile->names) & IDENTIFIER_BIT(kind)) == 0)
-		return FAIL(op, ERR_POLICY, "%.80s: profile %s does not list %s in %s", value, profile->name,
-			    identifier_kind_name(kind), is_attribute ? "subject:" : "names:");
-	return OK;
 }
 
 static result check_san(struct op *op, const struct config_profile *profile, const struct identifier *identifier)

@@ -51,7 +51,7 @@ static result sign(struct op *op, struct token *token, const struct token_key *k
  * signed as another are a forgery. Each kind begins differently inside its
  * SEQUENCE: TBSCertificate with [0], TBSCertList with version 1, ResponseData
  * with [1] or [2], CertificationRequestInfo with version 0; a checkpoint is text,
- * and the attributes of a SCEP answer are a SET.
+ * and the attributes of a message are a SET.
  */
 static result expect(struct op *op, struct bytes message, struct bytes start, const char *what)
 {
@@ -113,11 +113,24 @@ result sign_request(struct op *op, struct token *token, const struct token_key *
 	return sign_and_assemble(op, token, key, request_info, der);
 }
 
+static result expect_attributes(struct op *op, struct bytes message, const char *what)
+{
+	struct bytes attributes;
+	if (!der_take(&message, DER_SET, &attributes) || message.n > 0 || !der_is_next(attributes, DER_SEQUENCE))
+		return FAIL(op, ERR_BUG, "what was to be signed as %s is something else", what);
+	return OK;
+}
+
 result sign_cert_rep(struct op *op, struct token *token, const struct token_key *ra_key, struct bytes signed_attributes,
 		     struct bytes *signature)
 {
-	struct bytes in = signed_attributes, attributes;
-	if (!der_take(&in, DER_SET, &attributes) || in.n > 0 || !der_is_next(attributes, DER_SEQUENCE))
-		return FAIL(op, ERR_BUG, "what was to be signed as a SCEP answer is something else");
+	TRY(expect_attributes(op, signed_attributes, "a SCEP answer"));
 	return sign(op, token, ra_key, signed_attributes, signature);
+}
+
+result sign_next_ca(struct op *op, struct token *token, const struct ca *current, struct bytes signed_attributes,
+		    struct bytes *signature)
+{
+	TRY(expect_attributes(op, signed_attributes, "the next CA"));
+	return sign(op, token, &current->key, signed_attributes, signature);
 }

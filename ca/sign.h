@@ -28,3 +28,9 @@ result sign_request(struct op *op, struct token *token, const struct token_key *
  */
 result sign_cert_rep(struct op *op, struct token *token, const struct token_key *ra_key, struct bytes signed_attributes,
 		     struct bytes *signature);
+/*
+ * Signature of the certificates of the next CA by the CA of now (RFC 8894 section 4.7.1), over attributes likewise, with
+ * the hash that goes with its key. Whose they are is the operator's alone to say; nobody else's octets get here.
+ */
+result sign_next_ca(struct op *op, struct token *token, const struct ca *current, struct bytes signed_attributes,
+		    struct bytes *signature);

@@ -57,6 +57,7 @@ struct signed_data_attribute {
 /* How a message is signed. RSA goes by its plain name, rsaEncryption, the only one that all clients of SCEP know. */
 enum signed_data_algorithm {
 	SIGNED_ECDSA_SHA256,
+	SIGNED_ECDSA_SHA384,
 	SIGNED_RSA_SHA256,
 	SIGNED_RSA_SHA1 /* for clients that know nothing newer */
 };

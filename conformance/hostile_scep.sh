@@ -30,7 +30,7 @@ fi
 export CHANCERY_DIR=$CA
 check "the log proves all of it" chancery audit verify
 chancery audit export >export.txt
-check "no challenge is in any log" sh -c 'test -s secrets.txt && ! grep -qFf secrets.txt server.log export.txt && ! grep -qF static-challenge server.log export.txt'
+check "no challenge is in any log" sh -c 'test -s secrets.txt && ! grep -qFf secrets.txt -e static-challenge server.log export.txt'
 for type in authentication.refused issuance.refused; do
 	check "$type is in the log" grep -q "\"type\":\"$type\"" export.txt
 done

@@ -14,7 +14,9 @@ settings scep <<'END'
     profile: mobile
     authentication: [challenge]
     compatibility: [3des, sha1]
+    next_ca: next-ca.pem
 END
+next_ca "$CA/next-ca.pem"
 start_server || { not_ok "the server starts" "$(tail -n 40 "$T/server.log")"; done_testing; exit 1; }
 are_ready default desk old
 check "each endpoint has its RA" test $? -eq 0
@@ -152,9 +154,19 @@ asks "and the poll is told so" "2 2" poll desk get
 check_says "in words" 'failInfoText: .*no such device' wire show poll.reply
 
 # The next CA (SP14): of none there is nothing to get, and then it is signed by the one of now.
+announced() { # ENDPOINT: OpenSSL verifies the message by the CA of now; the certificates in it
+	curl -fsS -D next.head "$SCEP/$1?operation=GetNextCACert" -o next.msg &&
+		openssl cms -verify -binary -inform DER -in next.msg -nointern -certfile issuing.pem -CAfile "$TLSCA" -purpose any -out next.inner 2>next.log &&
+		openssl pkcs7 -inform DER -in next.inner -print_certs | sed -n '/^-----BEGIN/,/^-----END/p' >next.pem
+}
 get_chain default
-check_says "before a rotation there is no next CA" '^4[0-9][0-9]$' curl -s -o /dev/null -w '%{http_code}' "$SCEP/default?operation=GetNextCACert"
+check_says "where nothing is set there is no next CA" '^4[0-9][0-9]$' curl -s -o /dev/null -w '%{http_code}' "$SCEP/default?operation=GetNextCACert"
 check_fails "nor does anybody say so" sh -c 'curl -fsS "$1/default?operation=GetCACaps" | grep -qi GetNextCACert' - "$SCEP"
+check_says "where it is set, it is a capability" '^GetNextCACert' curl -fsS "$SCEP/old?operation=GetCACaps"
+check "and is signed by the CA of now" announced old
+check "with the certificate of the file in it" cmp next.pem "$CA/next-ca.pem"
+check_says "of its media type" '^[Cc]ontent-[Tt]ype: application/x-x509-next-ca-cert' cat next.head
+check_fails "OpenSSL takes no other for the signer" openssl cms -verify -binary -inform DER -in next.msg -nointern -certfile ra.pem -noverify -out no.inner
 
 check "no challenge is in the server's log" sh -c '! grep -qFf challenges.txt server.log'
 check "the log verifies" chancery audit verify
@@ -166,6 +178,7 @@ CA=$T/rsa STORE=
 export CHANCERY_DIR=$CA
 make_store
 check "an RSA CA is made" init_ca --key-type RSA-3072
+announce_next_ca
 start_server
 check "its server starts" test $? -eq 0
 are_ready default
@@ -178,5 +191,7 @@ device r r.t.test "$(challenge default r.t.test)"
 message r 19 r.der
 asks "so does OpenSSL" 0 r default
 check "which reads the reply" opened r r-cert.pem
+check "an RSA CA announces the next one as well" announced default
+check "whose certificate it is" cmp next.pem "$CA/next-ca.pem"
 check "that log verifies" chancery audit verify
 done_testing

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SCEP with certmonger, which enrols and re-enrols by GET, and with Debian's scepclient, which knows single DES and SHA-1
-# only: it is told so, wherever it asks (SP2, SP10, SP16, S8).
+# only: it is refused wherever an endpoint does not say that it takes them (SP2, SP10, SP16, S8).
 . "$CHANCERY_TOP/conformance/lib.sh" || exit 1
 cd "$T" || exit 1
 . "$CHANCERY_TOP/conformance/scep_lib.sh"
@@ -11,12 +11,23 @@ settings scep <<'END'
     profile: mobile
     authentication: [challenge]
     compatibility: [3des, sha1]
+  - name: oldest
+    profile: oldest
+    authentication: [challenge]
+    compatibility: [des, sha1]
   - name: desk
     profile: mobile
     authentication: [approval]
 END
+settings profiles <<'END'
+  - name: oldest
+    ca: issuing
+    validity: 30d
+    usages: [client_auth]
+    subject: [common_name, organization, organizational_unit, country]
+END
 start_server || { not_ok "the server starts" "$(tail -n 40 "$T/server.log")"; done_testing; exit 1; }
-are_ready default desk old
+are_ready default desk old oldest
 check "each endpoint has its RA" test $? -eq 0
 
 # --- certmonger
@@ -56,17 +67,23 @@ check "and verifies" verifies gate.pem
 # --- scepclient
 
 # It encrypts to all that it finds, unless told to whom; what it keeps is in the folder of the endpoint's name.
-scepclient_at() { # ENDPOINT NAME
+scepclient_at() { # ENDPOINT CHALLENGE
 	mkdir -p "$1" && get_chain "$1" || return 126
-	timeout 60 env -C "$1" scepclient -server-url "$SCEP/$1" -private-key client.key -certificate client.pem -keySize 2048 -cn "$2" \
+	timeout 60 env -C "$1" scepclient -server-url "$SCEP/$1" -private-key client.key -certificate client.pem -keySize 2048 -cn client.t.test \
 		-ca-fingerprint "$(openssl x509 -in ra.pem -outform DER | sha256sum | cut -d ' ' -f 1)" \
-		-challenge "$(challenge "$1" "$2")" >"$1/client.log" 2>&1
+		-challenge "$2" >"$1/client.log" 2>&1
 }
 for endpoint in default old; do
-	check_fails "single DES is refused at $endpoint" scepclient_at "$endpoint" client.t.test
+	check_fails "single DES is refused at $endpoint" scepclient_at "$endpoint" "$(challenge "$endpoint" client.t.test)"
 	check "and no certificate is left" test ! -e $endpoint/client.pem
 	check "scepclient was told that it is the algorithm" grep -qi badAlg $endpoint/client.log
 done
+# Besides its name it always asks for these.
+secret=$(chancery scep challenge create --endpoint oldest --name cn:client.t.test --name c:US --name o:scep-client --name ou:MDM | tail -n 1)
+printf '%s\n' "$secret" >>challenges.txt
+check "single DES and SHA-1 are taken where they are listed" scepclient_at oldest "$secret"
+check "scepclient's certificate verifies" verifies oldest/client.pem
+check "the log has what it needed" sh -c '"$0" audit export --format jsonl | grep -q "\"compatibility\":\"des sha1\""'  "$CHANCERY"
 
 check "no challenge is in the server's log" sh -c '! grep -qFf challenges.txt server.log'
 check "the log verifies" chancery audit verify

@@ -37,18 +37,24 @@ END
 }
 asked() { /usr/bin/python3 -c 'import json, sys; print(sum(json.loads(l)["door"] == sys.argv[1] for l in open("ms/requests.jsonl")))' "$1"; }
 
-intune() { # OPTION-LINE…
-	local url=https://127.0.0.1:$MICROSOFT
-	printf '    intune:\n      tenant: t.example\n      client_id: %s\n      trust_file: %s/ms/ca.pem\n      timeout: 3s\n' "$CLIENT" "$T"
+intune() { # TIMEOUT OPTION-LINE…
+	local url=https://127.0.0.1:$MICROSOFT timeout=$1
+	shift
+	printf '    intune:\n      tenant: t.example\n      client_id: %s\n      trust_file: %s/ms/ca.pem\n      timeout: %s\n' "$CLIENT" "$T" "$timeout"
 	printf '      login_url: %s\n      graph_url: %s\n' "$url" "$url"
 	printf '      %s\n' "$@"
 }
 
 init_ca || { not_ok "a CA is made" "$(cat "$T/init.log")"; done_testing; exit 1; }
 cp "$CA/chancery.yaml" plain.yaml
+TABLETS=challenge # how they show who they are
 configure() { # OPTION-LINE… of intune
 	cp plain.yaml "$CA/chancery.yaml"
-	{ printf '  - name: phones\n    profile: mobile\n    authentication: [intune]\n' && intune "$@"; } | settings scep
+	{
+		printf '  - name: phones\n    profile: mobile\n    authentication: [intune]\n' && intune 3s "$@"
+		printf '  - name: tablets\n    profile: mobile\n    authentication: [%s]\n    approval: manual\n' "$TABLETS"
+		intune 50s 'revocations: false' "$@" | awk '!seen[$1]++' # each key once
+	} | settings scep
 }
 configure "secret_file: $T/intune.secret" 'revocations: false'
 microsoft
@@ -184,6 +190,62 @@ check_fails "a certificate alone renews nothing here" swan no.pem swan.key right
 rsa_key next.key
 check "with a challenge besides it does" swan next.pem next.key right.t.test --password good-3 --cert right.crt --key right.key
 
+# --- A yes is good for the call that it was given in (IN5), at an endpoint that asks Intune since a reload.
+
+reloaded() { [ "$(grep -c '"config.reloaded"' server.log)" -gt "$1" ]; }
+device early early.t.test good-4
+device late late.t.test good-5
+TABLETS=intune
+configure "certificate_file: $T/app.pem" "key_file: $T/app.key"
+before=$(grep -c '"config.reloaded"' server.log)
+kill -HUP "$SERVER"
+check "an endpoint begins to ask Intune by a reload" wait_for 60 reloaded "$before"
+get_chain tablets || not_ok "GetCACert"
+microsoft
+BEFORE=$(count)
+approve() { chancery request list --json | field '.[] | select(.status == "pending") | .id' | xargs -n 1 "$CHANCERY" request approve; }
+for file in early late; do
+	message "$file" 19 "$file.der"
+	asks "Intune says yes, and an operator is waited for: $file" 3 "$file" tablets
+done
+check "who says yes, too" approve
+microsoft '{"validate": {"code": "ChallengeExpired"}}'
+asks "what Intune takes back meanwhile gives no certificate" "2 2" late tablets
+check "and is over" test "$(count)" -eq "$BEFORE"
+microsoft '{"validate": {"drop": true}}'
+asks "while Intune cannot be asked, what was approved waits" 3 early tablets
+check "and gets no certificate either" test "$(count)" -eq "$BEFORE"
+microsoft
+asks "it gets it as soon as Intune can be asked" 0 early tablets
+asks "what was taken back stays so" "2 2" late tablets
+
+# --- A silent Microsoft holds up nobody but those whom it is asked about, and of these two of an address.
+
+device crowd crowd.t.test rubbish
+for n in $(seq 24); do message crowd 19 crowd.der "crowd-$n" && mv crowd.msg "crowd-$n.msg"; done
+get_chain default || not_ok "GetCACert"
+secret=$(challenge default plain.t.test)
+device plain plain.t.test "$secret"
+message plain 19 plain.der
+microsoft '{"validate": {"silent": true}}'
+crowd=()
+for n in $(seq 24); do
+	curl -s -o /dev/null -D "crowd-$n.head" --data-binary "@crowd-$n.msg" "$SCEP/tablets?operation=PKIOperation" &
+	crowd+=($!)
+done
+sent_away() { [ "$(cat crowd-*.head | grep -c '^HTTP/1.1 503')" -eq 22 ]; }
+check "of 24 requests from one address, 22 are told at once to come again" wait_for 40 sent_away
+check "by Retry-After" test "$(cat crowd-*.head | grep -ci '^retry-after: ')" -eq 22
+for endpoint in tablets phones default; do
+	check "meanwhile there are the capabilities of $endpoint" curl -fsS -m 10 -o caps.txt "$SCEP/$endpoint?operation=GetCACaps"
+	check "and its certificates" curl -fsS -m 10 -o ca.p7 "$SCEP/$endpoint?operation=GetCACert"
+done
+asks "and certificates where Intune is not asked" 0 plain default
+check "while two are still being asked about" test "$(cat crowd-*.head | grep -c '^HTTP')" -eq 22
+stop_microsoft
+wait "${crowd[@]}"
+check "which then are refused" test "$(cat crowd-*.head | grep -c '^HTTP/1.1 200')" -eq 2
+
 # --- What nobody may find.
 
 check "every request was as Microsoft's own client makes it" sh -c '! grep -v "\"wrong\": \[\]" ms/requests.jsonl'
@@ -192,5 +254,4 @@ check_fails "nor is a token" grep -qFf ms/tokens.txt server.log
 check_fails "nor in the folder" grep -rqFf ms/tokens.txt "$CA"
 check_fails "nor a challenge in the log" grep -q 'good-[0-9]' server.log
 check "the log is intact" chancery audit verify
-stop_microsoft
 done_testing

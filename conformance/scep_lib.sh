@@ -21,6 +21,18 @@ challenge() {
 	chancery scep challenge create --endpoint "$endpoint" "${words[@]}" | tail -n 1 | tee -a challenges.txt
 }
 
+# next_ca FILE: the certificate of a CA that somebody made, for after this one.
+next_ca() {
+	printf '%s\n' '[req]' 'distinguished_name=d' 'prompt=no' 'x509_extensions=x' '[d]' 'CN=Next CA' '[x]' \
+		'basicConstraints=critical,CA:TRUE' 'keyUsage=critical,keyCertSign,cRLSign' 'subjectKeyIdentifier=hash' >next.cnf
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -noenc -keyout next.key -config next.cnf -days 3650 -out "$1" 2>/dev/null
+}
+# And the endpoint that init made says so, from the next start on.
+announce_next_ca() {
+	sed -i 's/^    #next_ca:/    next_ca:/' "$CA/chancery.yaml"
+	next_ca "$CA/next-ca.pem"
+}
+
 rsa_key() { openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$1" 2>/dev/null; }
 
 # device FILE NAME [CHALLENGE]: FILE.key, FILE.der (PKCS #10) and FILE.pem, the certificate that it signs itself.

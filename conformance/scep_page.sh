@@ -20,6 +20,7 @@ mkdir bin
 ln -s "$CHANCERY" bin/chancery
 export PATH=$T/bin:$PATH
 doc scep | sed 1d | settings scep
+announce_next_ca
 (umask 077 && echo "of all printers" >"$CA/printers.challenge")
 start_server || { not_ok "the server starts" "$(tail -n 40 "$T/server.log")"; done_testing; exit 1; }
 
@@ -36,6 +37,7 @@ check "the certificate verifies" verifies router.pem
 check "docs: a user of SCEP" runs user
 check_says "docs: a challenge by JSON" '^[a-z2-9-]{20,}$' runs ask
 check_says "docs: a challenge by the page of NDES" '^[a-z2-9-]{20,}$' runs page
+check_says "docs: the next CA is announced" 'Next CA' runs next
 asks_static() { # NAME
 	rsa_key printer.key
 	pki --scepca --url "$SCEP/printers" --caout ca-printers.pem --raout ra-printers.pem --outform pem --force &&

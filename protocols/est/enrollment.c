@@ -143,7 +143,7 @@ static result authorize(struct op *op, const struct est_request *request, const 
 						   .claim_id = row->id,
 						   .ordered_profile_hash = row->profile_hash,
 						   .csr_hash = wish->csr->hash };
-	return issue_authorize(op, request->authority, &facts, out);
+	return authorization_new(op, authority_config(request->authority), &facts, out);
 }
 
 static result check_key_type(struct op *op, const struct est_request *request, const struct csr *csr)
@@ -156,17 +156,30 @@ static result check_key_type(struct op *op, const struct est_request *request, c
 		    key_type_name(csr->key_type), key_type_name(profile->key_types[0]));
 }
 
+static result check_wish(struct op *op, const struct opening *o)
+{
+	const struct est_request *request = o->request;
+	struct authorization *authorization;
+	if (!o->wish->is_answered_once) /* else the key is one of ours to be */
+		TRY(check_key_type(op, request, o->wish->csr));
+	TRY(authorize(op, request, o->wish, &o->made, &authorization));
+	return issue_would(op, request->authority, authorization, o->wish->csr->spki);
+}
+
+static result recorded(struct op *op, const struct opening *o, result r)
+{
+	if (r.err == ERR_POLICY || r.err == ERR_MALFORMED)
+		est_record_refusal(op, o->request, AUDIT_ISSUANCE_REFUSED, o->wish->csr);
+	return r;
+}
+
 /* What will be refused at the end anyway is refused before a token is spent or an operator is asked. */
 static result make_row(struct op *op, struct opening *o)
 {
 	const struct est_request *request = o->request;
-	struct authorization *authorization;
 	if (request->token.used_s != 0)
 		return FAIL(op, ERR_DENIED, "that token was used");
-	if (!o->wish->is_answered_once) /* else the key is one of ours to be */
-		TRY(check_key_type(op, request, o->wish->csr));
-	TRY(authorize(op, request, o->wish, &o->made, &authorization));
-	TRY(issue_would(op, request->authority, authorization, o->wish->csr->spki));
+	TRY(recorded(op, o, check_wish(op, o)));
 	result r = ledger_run(op, request->authority->ledger, open_row, o);
 	if (r.err == ERR_CONFLICT)
 		return FAIL(op, ERR_DENIED, "that token was used");

@@ -5,17 +5,24 @@
 
 #define CHAIN_MAX 16
 
+static bool find_next_ca(struct op *op, const struct scep_request *request, struct bytes *message)
+{
+	return next_ca_find(op->arena, request->scep->next_cas, request->settings, request->profile->ca, message);
+}
+
 /*
  * One to a line (section 3.5.2). SHA-384 is none of the RFC's words: strongSwan uses
- * AES with nobody who does not say it, and messages signed with it are taken. There
- * is no next generation of a CA to hand out, and so no GetNextCACert.
+ * AES with nobody who does not say it, and messages signed with it are taken. What
+ * comes after the CA is said when there is something to hand out (section 4.7).
  */
 result scep_get_ca_caps(struct op *op, const struct scep_request *request, struct reply *reply)
 {
 	const struct config_scep *settings = request->settings;
+	struct bytes next;
 	reply_text(op, reply, 200,
-		   arena_printf(op->arena, "AES\n%sPOSTPKIOperation\n%sSCEPStandard\n%sSHA-256\nSHA-384\nSHA-512",
+		   arena_printf(op->arena, "AES\n%s%sPOSTPKIOperation\n%sSCEPStandard\n%sSHA-256\nSHA-384\nSHA-512",
 				(settings->compatibility & SCEP_ACCEPTS_3DES) != 0 ? "DES3\n" : "",
+				find_next_ca(op, request, &next) ? "GetNextCACert\n" : "",
 				settings->has_renewal ? "Renewal\n" : "",
 				(settings->compatibility & SCEP_ACCEPTS_SHA1) != 0 ? "SHA-1\n" : ""));
 	return OK;
@@ -37,8 +44,12 @@ result scep_get_ca_cert(struct op *op, const struct scep_request *request, struc
 	return OK;
 }
 
+/* SP14: signed before anybody asked for it. */
 result scep_get_next_ca_cert(struct op *op, const struct scep_request *request, struct reply *reply)
 {
-	(void)reply;
-	return FAIL(op, ERR_NOT_FOUND, "the CA %s has no next generation; GetCACaps says when it has", request->profile->ca);
+	if (!find_next_ca(op, request, &reply->body))
+		return FAIL(op, ERR_NOT_FOUND, "nothing is known of a CA after %s; GetCACaps says when there is", request->profile->ca);
+	reply->status = 200;
+	reply->content_type = "application/x-x509-next-ca-cert";
+	return OK;
 }

@@ -26,6 +26,7 @@ struct intune *intune_new(struct authority *authority, struct lane *wait)
 	ASSERT(intune != NULL);
 	intune->authority = authority;
 	intune->wait = wait;
+	ASSERT(pthread_mutex_init(&intune->turns_mutex, NULL) == 0);
 	intune->arena = arena_new();
 	intune->n_links = config->n_scep;
 	intune->links = arena_alloc_array(intune->arena, config->n_scep + 1, sizeof *intune->links);
@@ -66,6 +67,7 @@ void intune_free(struct intune **intune)
 		link_forget(&i->links[n]);
 		pthread_mutex_destroy(&i->links[n].mutex);
 	}
+	pthread_mutex_destroy(&i->turns_mutex);
 	arena_free(&i->arena);
 	free(i);
 	*intune = NULL;
@@ -78,9 +80,11 @@ result intune_link_of(struct op *op, struct intune *intune, const struct config_
 		if (!text_equal(link->endpoint, endpoint->name))
 			continue;
 		pthread_mutex_lock(&link->mutex);
-		if (link->settings != endpoint)
+		if (link->settings != endpoint) {
 			link_forget(link);
-		link->settings = endpoint;
+			link->settings = endpoint;
+			link->generation++;
+		}
 		pthread_mutex_unlock(&link->mutex);
 		*out = link;
 		return OK;

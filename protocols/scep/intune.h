@@ -29,9 +29,10 @@ result intune_check(struct op *op, const struct config_scep *endpoint);
 
 /*
  * OK: Microsoft has said "Success" to this very request, now. ERR_DENIED: it said
- * another code, which with its text is the detail. ERR_BUSY: it could not be
- * asked, or what came back was no answer. Blocks for at most the endpoint's
- * timeout, or until op's deadline.
+ * another code, which with its text is the detail. ERR_BACKEND: it could not be
+ * asked, or what came back was no answer. ERR_BUSY, at once: it was not asked, since
+ * so many others are being asked about for this endpoint, or for op's address.
+ * Blocks for at most the endpoint's timeout, or until op's deadline.
  */
 result intune_validate(struct op *op, struct intune *intune, const struct config_scep *endpoint, const char *transaction_id,
 		       struct bytes csr_der);

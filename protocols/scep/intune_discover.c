@@ -77,33 +77,42 @@ static result discover(struct op *op, struct intune_link *link, char *found[INTU
 	return read_list(op, answer, found);
 }
 
-static bool find_kept(struct op *op, struct intune_link *link, enum intune_service service, const char **out)
+static bool find_kept(struct op *op, struct intune_link *link, enum intune_service service, const char **out, uint64_t *generation)
 {
 	pthread_mutex_lock(&link->mutex);
+	*generation = link->generation;
 	bool is_kept = link->places.found_s != 0 && clock_now_s() < link->places.found_s + KEPT_S;
 	*out = is_kept ? arena_text(op->arena, link->places.urls[service]) : NULL;
 	pthread_mutex_unlock(&link->mutex);
 	return is_kept;
 }
 
-static void keep(struct intune_link *link, char *const found[INTUNE_SERVICES])
+static void put_places(struct intune_places *places, char *const found[INTUNE_SERVICES])
+{
+	for (unsigned i = 0; i < INTUNE_SERVICES; i++) {
+		free(places->urls[i]);
+		places->urls[i] = found[i] != NULL ? strdup(found[i]) : NULL;
+		ASSERT(found[i] == NULL || places->urls[i] != NULL);
+	}
+	places->found_s = clock_now_s();
+}
+
+/* A reload may have come while Graph was asked: then they are another tenant's. */
+static void keep(struct intune_link *link, uint64_t generation, char *const found[INTUNE_SERVICES])
 {
 	pthread_mutex_lock(&link->mutex);
-	for (unsigned i = 0; i < INTUNE_SERVICES; i++) {
-		free(link->places.urls[i]);
-		link->places.urls[i] = found[i] != NULL ? strdup(found[i]) : NULL;
-		ASSERT(found[i] == NULL || link->places.urls[i] != NULL);
-	}
-	link->places.found_s = clock_now_s();
+	if (link->generation == generation)
+		put_places(&link->places, found);
 	pthread_mutex_unlock(&link->mutex);
 }
 
 result intune_place_get(struct op *op, struct intune_link *link, enum intune_service service, const char **out)
 {
-	if (!find_kept(op, link, service, out)) {
+	uint64_t generation;
+	if (!find_kept(op, link, service, out, &generation)) {
 		char *found[INTUNE_SERVICES] = { NULL };
 		TRY(discover(op, link, found));
-		keep(link, found);
+		keep(link, generation, found);
 		*out = found[service];
 	}
 	if (*out == NULL)

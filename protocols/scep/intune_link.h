@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "protocols/scep/intune.h"
+#include "server/admission.h"
 #include "store/intune_notices.h"
 
 #define INTUNE_CALLER "Chancery " CHANCERY_VERSION /* callerInfo, UserAgent */
@@ -37,15 +38,26 @@ struct intune_link {
 
 	pthread_mutex_t mutex;                /* guards what follows; never held while somebody is asked */
 	const struct config_scep *settings;   /* whose tokens and places these are; a reload brings others */
+	uint64_t generation;                  /* counts the settings: what was asked for under others is not kept */
 	struct intune_token tokens[INTUNE_SCOPES];
 	struct intune_places places;
 	int64_t quiet_until_s;                /* notices wait: Microsoft could not be reached */
 	bool has_download;                    /* the row of when to ask for revocations is there */
 };
 
+/* A request that Microsoft is asked about at this moment; on the stack of who asks. */
+struct intune_turn {
+	struct intune *intune; /* NULL: it has none */
+	const struct intune_link *link;
+	struct address_key from;
+	struct intune_turn *next;
+};
+
 struct intune {
 	struct authority *authority;
 	struct lane *wait;
+	pthread_mutex_t turns_mutex;
+	struct intune_turn *turns; /* all that are taken */
 	struct intune_link *links; /* one for each endpoint of the first configuration */
 	unsigned n_links;
 	struct arena *arena;
@@ -57,6 +69,17 @@ struct intune {
 result intune_link_of(struct op *op, struct intune *intune, const struct config_scep *endpoint, struct intune_link **out);
 
 const struct config_intune *intune_settings(struct intune_link *link);
+
+/*
+ * Anybody can send a challenge that only Microsoft can judge, and each holds a
+ * thread of `limits.lane_wait` for as long as Microsoft takes. So half of these may
+ * wait for one endpoint's questions, and a quarter for those of one address (by its
+ * /64, in IPv6); two are left in any case, for notices and for what needs no
+ * question. ERR_BUSY, at once: the device comes again.
+ */
+result intune_turn_take(struct op *op, struct intune_link *link, struct intune_turn *turn);
+void intune_turn_end(struct intune_turn *turn);
+#define INTUNE_TURN(name) __attribute__((cleanup(intune_turn_end))) struct intune_turn name = { .intune = NULL }
 
 /* A call for this link, with its proxy and trust, within its timeout and op's deadline. Fails as courier_call does. */
 struct intune_call {

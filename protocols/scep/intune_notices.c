@@ -266,7 +266,7 @@ static result tell(struct op *op, struct intune_link *link, const struct intune_
 	return FAIL(op, ERR_BUG, "a notice of unknown kind %d", (int)notice->kind);
 }
 
-static result send(struct op *op, struct intune_link *link, const struct intune_notice *notice)
+static result send_one(struct op *op, struct intune_link *link, const struct intune_notice *notice)
 {
 	int64_t retry_s = 0;
 	result r = run(op, link, claim, (struct step){ notice, clock_now_s() + CLAIM_S, false });
@@ -297,7 +297,7 @@ static bool has_time(const struct op *op, const struct intune_link *link)
 static result send_all(struct op *op, struct intune_link *link, const struct intune_notice *notices, unsigned n)
 {
 	for (unsigned i = 0; i < n && has_time(op, link); i++) {
-		result r = send(op, link, &notices[i]);
+		result r = send_one(op, link, &notices[i]);
 		if (r.err == ERR_BUSY || r.err == ERR_BACKEND)
 			return r;
 		if (r.err != ERR_NONE)

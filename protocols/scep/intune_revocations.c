@@ -130,7 +130,7 @@ static struct bytes grant_all(struct op *op, struct intune_link *link, const cha
 	json_write_init(&w, op->arena);
 	json_write_array(&w, NULL);
 	for (size_t i = 0; i < json_array_size(list) && i < AT_ONCE; i++) {
-		struct wish wish = { NULL };
+		struct wish wish = { .context = NULL };
 		if (!read_wish(link, issuer, json_array_get(list, i), &wish) || !grant(op, link, &wish, &last))
 			continue;
 		write_result(&w, &wish);

@@ -115,10 +115,11 @@ static result read_token(struct op *op, const struct courier_response *response,
 	return OK;
 }
 
-static struct secret *find_kept(struct intune_link *link, enum intune_scope scope)
+static struct secret *find_kept(struct intune_link *link, enum intune_scope scope, uint64_t *generation)
 {
 	struct secret *copy = NULL;
 	pthread_mutex_lock(&link->mutex);
+	*generation = link->generation;
 	const struct intune_token *token = &link->tokens[scope];
 	if (token->secret != NULL && clock_now_s() < token->until_s)
 		copy = secret_new(secret_bytes(token->secret));
@@ -126,20 +127,29 @@ static struct secret *find_kept(struct intune_link *link, enum intune_scope scop
 	return copy;
 }
 
+/* A reload may have come while the token was under way: then it is another tenant's, and good for this call at most. */
+static void keep(struct intune_link *link, enum intune_scope scope, uint64_t generation, const struct intune_token *token)
+{
+	pthread_mutex_lock(&link->mutex);
+	if (link->generation == generation) {
+		secret_free(&link->tokens[scope].secret);
+		link->tokens[scope] = (struct intune_token){ secret_new(secret_bytes(token->secret)), token->until_s };
+	}
+	pthread_mutex_unlock(&link->mutex);
+}
+
 result intune_token_get(struct op *op, struct intune_link *link, enum intune_scope scope, struct secret **own_out)
 {
 	struct courier_response response;
 	struct intune_token fresh = { NULL, 0 };
-	*own_out = find_kept(link, scope);
+	uint64_t generation;
+	*own_out = find_kept(link, scope, &generation);
 	if (*own_out != NULL)
 		return OK;
 	TRY(ask(op, link, scope, &response));
 	TRY(read_token(op, &response, &fresh));
-	*own_out = secret_new(secret_bytes(fresh.secret));
-	pthread_mutex_lock(&link->mutex);
-	secret_free(&link->tokens[scope].secret);
-	link->tokens[scope] = fresh;
-	pthread_mutex_unlock(&link->mutex);
+	keep(link, scope, generation, &fresh);
+	*own_out = fresh.secret;
 	return OK;
 }
 

@@ -49,10 +49,13 @@ result intune_validate(struct op *op, struct intune *intune, const struct config
 		       struct bytes csr_der)
 {
 	struct intune_link *link;
+	INTUNE_TURN(turn);
 	result r = intune_link_of(op, intune, endpoint, &link);
-	if (r.err == ERR_NONE)
+	if (r.err == ERR_NONE) {
+		TRY(intune_turn_take(op, link, &turn));
 		r = ask_within(op, link, endpoint, transaction_id, csr_der);
+	}
 	if (r.err == ERR_NONE || r.err == ERR_DENIED)
 		return r;
-	return FAIL(op, ERR_BUSY, "Intune could not be asked: %s", arena_text(op->arena, op->detail));
+	return FAIL(op, ERR_BACKEND, "Intune could not be asked: %s", arena_text(op->arena, op->detail));
 }

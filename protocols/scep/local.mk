@@ -3,6 +3,8 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/scep/ca_operations.h \
 	protocols/scep/challenge_door.c \
 	protocols/scep/clean_up.c \
+	protocols/scep/consent.c \
+	protocols/scep/consent.h \
 	protocols/scep/endpoint.h \
 	protocols/scep/enroll.c \
 	protocols/scep/intune.c \
@@ -14,11 +16,14 @@ protocols_libprotocols_a_SOURCES += \
 	protocols/scep/intune_notices.c \
 	protocols/scep/intune_revocations.c \
 	protocols/scep/intune_token.c \
+	protocols/scep/intune_turn.c \
 	protocols/scep/intune_validate.c \
 	protocols/scep/look_up.c \
 	protocols/scep/message.c \
 	protocols/scep/message.h \
 	protocols/scep/messages.h \
+	protocols/scep/next_ca.c \
+	protocols/scep/next_ca.h \
 	protocols/scep/operation.c \
 	protocols/scep/pki_operation.c \
 	protocols/scep/pki_operation.h \
@@ -57,14 +62,27 @@ SCEP_TEST_HOUSE = tests/unit/check.h tests/unit/scep_scene.h tests/fake/scep_cli
 	tests/fake/fake_token.c tests/fake/fake_token.h tests/fake/x509_maker.c tests/fake/x509_maker.h
 check_PROGRAMS += \
 	tests/unit/test_scep \
+	tests/unit/test_scep_ber \
 	tests/unit/test_scep_challenges \
+	tests/unit/test_scep_intune \
+	tests/unit/test_scep_oracle \
 	tests/unit/test_scep_requests
 tests_unit_test_scep_SOURCES = tests/unit/test_scep.c $(SCEP_TEST_HOUSE)
 tests_unit_test_scep_CFLAGS = $(SCEP_TEST_CFLAGS)
 tests_unit_test_scep_LDADD = $(SCEP_TEST_LIBS)
+tests_unit_test_scep_ber_SOURCES = tests/unit/test_scep_ber.c tests/fake/ber_maker.c tests/fake/ber_maker.h $(SCEP_TEST_HOUSE)
+tests_unit_test_scep_ber_CFLAGS = $(SCEP_TEST_CFLAGS)
+tests_unit_test_scep_ber_LDADD = $(SCEP_TEST_LIBS)
 tests_unit_test_scep_challenges_SOURCES = tests/unit/test_scep_challenges.c $(SCEP_TEST_HOUSE)
 tests_unit_test_scep_challenges_CFLAGS = $(SCEP_TEST_CFLAGS)
 tests_unit_test_scep_challenges_LDADD = $(SCEP_TEST_LIBS)
+tests_unit_test_scep_intune_SOURCES = tests/unit/test_scep_intune.c tests/fake/fake_microsoft.c tests/fake/fake_microsoft.h \
+	$(SCEP_TEST_HOUSE)
+tests_unit_test_scep_intune_CFLAGS = $(SCEP_TEST_CFLAGS)
+tests_unit_test_scep_intune_LDADD = $(SCEP_TEST_LIBS)
+tests_unit_test_scep_oracle_SOURCES = tests/unit/test_scep_oracle.c $(SCEP_TEST_HOUSE)
+tests_unit_test_scep_oracle_CFLAGS = $(SCEP_TEST_CFLAGS)
+tests_unit_test_scep_oracle_LDADD = $(SCEP_TEST_LIBS)
 tests_unit_test_scep_requests_SOURCES = tests/unit/test_scep_requests.c $(SCEP_TEST_HOUSE)
 tests_unit_test_scep_requests_CFLAGS = $(SCEP_TEST_CFLAGS)
 tests_unit_test_scep_requests_LDADD = $(SCEP_TEST_LIBS)

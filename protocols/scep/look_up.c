@@ -3,6 +3,7 @@
  * certificates of the endpoint only (SP13). CRLs are to be had by HTTP without all this.
  */
 #include "protocols/scep/messages.h"
+#include "protocols/scep/unwrap.h"
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -15,16 +16,21 @@ static result unknown(struct op *op)
 	return FAIL_CODE(op, ERR_NOT_FOUND, SCEP_CODE(SCEP_BAD_CERT_ID), "this endpoint's CA has issued no such certificate");
 }
 
-/* IssuerAndSerialNumber ::= SEQUENCE { issuer Name, serialNumber INTEGER }; the issuer is the endpoint's CA. */
-static result read_content(struct op *op, const struct scep_request *request, const struct ca *ca, const char **serial)
+/*
+ * IssuerAndSerialNumber ::= SEQUENCE { issuer Name, serialNumber INTEGER }; the
+ * issuer is the endpoint's CA. Of any other content it is not said what it is: it
+ * may be that of somebody else's message (S5).
+ */
+static result read_content(struct op *op, struct scep_request *request, const struct ca *ca, const char **serial)
 {
-	struct bytes content = request->content, fields, number;
+	struct bytes content, fields, number;
 	struct der_value issuer;
+	TRY(scep_unwrap(op, request));
+	content = request->content;
 	if (!der_take(&content, DER_SEQUENCE, &fields) || content.n != 0 || !der_next(&fields, &issuer) ||
-	    !der_take(&fields, DER_INTEGER, &number) || fields.n != 0)
+	    !der_take(&fields, DER_INTEGER, &number) || fields.n != 0 || !bytes_equal(issuer.whole, ca->subject) ||
+	    !der_is_serial(number))
 		return scep_bad_message(op);
-	if (!bytes_equal(issuer.whole, ca->subject) || !der_is_serial(number))
-		return unknown(op);
 	*serial = bytes_to_hex(op->arena, number);
 	return OK;
 }

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "ca/ber.h"
 #include "ca/cms.h"
 #include "ca/identifier.h"
 
@@ -102,10 +103,27 @@ static bool is_rsa(struct bytes spki)
 	       der_take(&algorithm, DER_OID, &oid) && bytes_equal(oid, cms_rsa_oid);
 }
 
-result scep_message_read(struct op *op, struct bytes der, bool takes_sha1, struct scep_message *out)
+result scep_message_to_der(struct op *op, struct bytes message, unsigned compatibility, struct bytes *der, bool *is_ber)
 {
-	const struct signed_data_rules rules = { .takes_sha1 = takes_sha1 };
+	*der = message;
+	*is_ber = false;
+	if ((compatibility & SCEP_ACCEPTS_BER) == 0)
+		return OK;
+	struct bytes rewritten;
+	if (ber_to_der(op, message, &rewritten).err != ERR_NONE)
+		return scep_bad_message(op);
+	*is_ber = !bytes_equal(rewritten, message);
+	if (*is_ber)
+		*der = rewritten;
+	return OK;
+}
+
+result scep_message_read(struct op *op, struct bytes message, unsigned compatibility, struct scep_message *out)
+{
+	const struct signed_data_rules rules = { .takes_sha1 = (compatibility & SCEP_ACCEPTS_SHA1) != 0 };
+	struct bytes der;
 	*out = (struct scep_message){ .type = -1 };
+	TRY(scep_message_to_der(op, message, compatibility, &der, &out->is_ber));
 	result r = signed_data_read_by(op, der, &rules, &out->signed_data);
 	if (out->signed_data.attributes.n > 0) {
 		out->type = read_type(&out->signed_data);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/config.h"
 #include "ca/signed_data.h"
 
 enum scep_message_type { /* section 3.2.1.2 */
@@ -22,7 +23,7 @@ enum scep_fail_info { /* section 3.2.1.4 */
 /* What op->code holds where a failure has a failInfo of its own; 0 stands for none there. */
 #define SCEP_CODE(info) ((int)(info) + 1)
 
-/* Parts of the message's own bytes, which must live as long. */
+/* Parts of the message's own bytes, which must live as long, or of what it was rewritten to, in op's arena. */
 struct scep_message {
 	struct signed_data signed_data;
 	int type;                    /* enum scep_message_type, or any other number; -1: none */
@@ -33,6 +34,7 @@ struct scep_message {
 	struct bytes signer;         /* its certificate, whole */
 	struct bytes spki;           /* its key */
 	bool is_self_issued;         /* subject and issuer of the certificate are the same */
+	bool is_ber;                 /* its outside was rewritten in DER */
 };
 
 #define SCEP_NONCE_SIZE 16 /* section 3.2.1.5 */
@@ -43,13 +45,19 @@ struct scep_message {
  * has what the answer repeats, whatever is wrong: ERR_MALFORMED in always the same
  * words for all that CMS can have wrong, a signature that does not fit among it
  * (SP15); ERR_POLICY: an algorithm that is not taken, also a signer's key that
- * nothing could be encrypted to.
+ * nothing could be encrypted to. `compatibility`: bits of enum scep_compatibility.
  */
-result scep_message_read(struct op *op, struct bytes der, bool takes_sha1, struct scep_message *out);
+result scep_message_read(struct op *op, struct bytes message, unsigned compatibility, struct scep_message *out);
 
 /* Contents of the OIDs of the attributes. */
 extern const struct bytes scep_message_type_oid, scep_pki_status_oid, scep_fail_info_oid, scep_sender_nonce_oid,
 	scep_recipient_nonce_oid, scep_transaction_id_oid, scep_fail_info_text_oid;
+
+/*
+ * The message, or the EnvelopedData in it, for readers of strict DER: as it is, or
+ * rewritten (ber.h) where the endpoint takes BER; *is_ber when it had to be.
+ */
+result scep_message_to_der(struct op *op, struct bytes message, unsigned compatibility, struct bytes *der, bool *is_ber);
 
 /* The one answer to messages that cannot be opened, verified or understood (S5, SP15). */
 result scep_bad_message(struct op *op);

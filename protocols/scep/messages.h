@@ -1,4 +1,9 @@
-/* What each type of pkiMessage asks for (RFC 8894 section 3.3): its content has been unwrapped, its signer judged. */
+/*
+ * What each type of pkiMessage asks for (RFC 8894 section 3.3); its signer has been judged. Each unwraps the content by
+ * itself, when it knows what the content has to be. Who intercepted somebody else's message may send its content again under
+ * a signature of his own, changed as he likes: whatever comes out has to be answered as if it could not be decrypted, but for
+ * the one content that only its author can have made. Any other difference is an oracle (S5).
+ */
 #pragma once
 
 #include "protocols/scep/reply.h"

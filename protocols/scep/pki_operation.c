@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "protocols/scep/messages.h"
 #include "protocols/scep/signer.h"
-#include "protocols/scep/unwrap.h"
 
 /* V1, SP4: these are served, and nothing else that has a number. */
 static const struct {
@@ -45,19 +44,17 @@ static result serve(struct op *op, struct scep_request *request, struct scep_ans
 		return FAIL(op, ERR_DENIED, "a senderNonce has %d octets (RFC 8894 section 3.2.1.5)", SCEP_NONCE_SIZE);
 	TRY(check_time(op, request));
 	TRY(scep_judge_signer(op, request));
-	TRY(scep_unwrap(op, request));
 	return serve_type(op, request, answer);
 }
 
-result scep_pki_operation(struct op *op, const struct call *call, struct bytes der, struct reply *reply)
+result scep_pki_operation(struct op *op, const struct call *call, struct bytes message, struct reply *reply)
 {
 	struct scep_answer answer;
 	SCEP_REQUEST(request);
 	arena_wipe_when_freed(op->arena); /* it will hold a challenge */
 	TRY(scep_request_open(op, call, &request));
 	TRY(scep_ra_pin(op, request.scep->ras, request.settings->name, &request.ra));
-	bool takes_sha1 = (request.settings->compatibility & SCEP_ACCEPTS_SHA1) != 0;
-	result r = scep_message_read(op, der, takes_sha1, &request.message);
+	result r = scep_message_read(op, message, request.settings->compatibility, &request.message);
 	if (request.message.transaction_id == NULL)
 		return r;
 	if (r.err == ERR_NONE)

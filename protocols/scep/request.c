@@ -45,11 +45,20 @@ struct csr_rules scep_csr_rules(const struct scep_request *request)
 
 const char *scep_compatibility_used(struct op *op, const struct scep_request *request)
 {
-	bool is_3des = request->content.n > 0 && request->cipher == CIPHER_3DES;
-	bool is_sha1 = request->message.signed_data.is_sha1 || request->has_sha1_csr;
-	if (!is_3des && !is_sha1)
-		return NULL;
-	return arena_printf(op->arena, "%s%s%s", is_3des ? "3des" : "", is_3des && is_sha1 ? " " : "", is_sha1 ? "sha1" : "");
+	const struct {
+		bool is_used;
+		const char *word;
+	} words[] = {
+		{ request->content.n > 0 && request->cipher == CIPHER_3DES, "3des" },
+		{ request->content.n > 0 && request->cipher == CIPHER_DES, "des" },
+		{ request->message.signed_data.is_sha1 || request->has_sha1_csr, "sha1" },
+		{ request->message.is_ber || request->has_ber_envelope, "ber" },
+	};
+	const char *used = NULL;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (words[i].is_used)
+			used = used == NULL ? words[i].word : arena_printf(op->arena, "%s %s", used, words[i].word);
+	return used;
 }
 
 void scep_record_refusal(struct op *op, const struct scep_request *request, enum audit_type type, const struct csr *csr)

@@ -30,6 +30,7 @@ struct scep_request {
 
 	/* unwrap.h */
 	enum content_cipher cipher;            /* the request's, and so the answer's */
+	bool has_ber_envelope;
 	struct bytes content;                  /* messageData; in op's arena, which is wiped */
 	bool has_sha1_csr;                     /* of a first request or a renewal */
 
@@ -37,6 +38,9 @@ struct scep_request {
 	enum scep_way way;                     /* of a first certificate */
 	const char *requester;                 /* "scep-challenge:HASH", "certificate:SERIAL" */
 	struct one_time_token challenge;       /* with SCEP_CHALLENGE */
+
+	/* consent.h */
+	bool has_consent;                      /* Microsoft's, to this very request, in this call */
 };
 
 /* Endpoint and settings. ERR_NOT_FOUND: a reload has removed it. */
@@ -50,7 +54,7 @@ result scep_find_ca(struct op *op, const struct scep_request *request, const str
 /* What the endpoint's profile and `compatibility:` let requests be. */
 struct csr_rules scep_csr_rules(const struct scep_request *request);
 
-/* What the request needed of `compatibility:` ("3des sha1"), for the audit log (S8); NULL: nothing. */
+/* What the request needed of `compatibility:` ("3des sha1 ber"), for the audit log (S8); NULL: nothing. */
 const char *scep_compatibility_used(struct op *op, const struct scep_request *request);
 
 /*

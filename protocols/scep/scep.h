@@ -36,7 +36,7 @@ void scep_prepare(struct scep *scep);
 /* Rows for `routes`; `scep` must outlive them. */
 void scep_routes_add(struct scep *scep, struct routes *routes);
 
-/* Steward's tasks (`scep` is a struct scep): keys and certificates of the RAs; what Intune has to hear; rows that ended. */
+/* Steward's tasks (`scep` is a struct scep): keys and certificates of the RAs, the next CAs; what Intune has to hear; rows that ended. */
 result scep_refresh(struct op *op, void *scep);
 result scep_sweep(struct op *op, void *scep);
 result scep_clean_up(struct op *op, void *scep);

@@ -12,6 +12,7 @@
 #include "ca/certs_only.h"
 #include "ca/issue.h"
 #include "ca/profile_hash.h"
+#include "protocols/scep/consent.h"
 #include "protocols/scep/who.h"
 #include "store/certificates.h"
 #include "store/scep_transactions.h"
@@ -190,7 +191,7 @@ static result authorize(struct op *op, const struct scep_request *request, const
 						   .claim_id = row->id,
 						   .ordered_profile_hash = row->profile_hash,
 						   .csr_hash = csr->hash };
-	return issue_authorize(op, request->authority, &facts, out);
+	return authorization_new(op, authority_config(request->authority), &facts, out);
 }
 
 static result check_key_type(struct op *op, const struct scep_request *request, const struct csr *csr)
@@ -218,6 +219,13 @@ static result look_again(struct op *op, struct opening *o, bool *is_found)
 	return *is_found ? OK : FAIL(op, ERR_DENIED, "%s", why);
 }
 
+static result recorded(struct op *op, const struct scep_request *request, const struct csr *csr, result r)
+{
+	if (r.err == ERR_DENIED || r.err == ERR_POLICY || r.err == ERR_MALFORMED)
+		scep_record_refusal(op, request, AUDIT_ISSUANCE_REFUSED, csr);
+	return r;
+}
+
 static result judge(struct op *op, struct scep_request *request, const struct csr *csr, struct opening *o, bool *is_found)
 {
 	result r = scep_authenticate(op, request, csr);
@@ -225,66 +233,30 @@ static result judge(struct op *op, struct scep_request *request, const struct cs
 		r = look_again(op, o, is_found);
 	if (r.err == ERR_NONE && !*is_found)
 		r = scep_may_ask(op, request, csr);
-	if (r.err == ERR_DENIED || r.err == ERR_POLICY)
-		scep_record_refusal(op, request, AUDIT_ISSUANCE_REFUSED, csr);
-	return r;
+	return recorded(op, request, csr, r);
 }
 
-/* IN2, IN5: nothing but Microsoft's yes to this very request is one, and who cannot be asked has not said it (V44). */
-static result ask_intune(struct op *op, const struct scep_request *request, const struct csr *csr, struct bytes der)
+static result check_wish(struct op *op, const struct scep_request *request, const struct csr *csr, const struct enrollment *made)
 {
-	if (request->way != SCEP_INTUNE)
-		return OK;
-	result r = intune_validate(op, request->scep->intune, request->settings, request->message.transaction_id, der);
-	if (r.err == ERR_BUSY)
-		r = FAIL(op, ERR_DENIED, "Intune could not be asked about this challenge: %s", arena_text(op->arena, op->detail));
-	if (r.err == ERR_DENIED)
-		scep_record_refusal(op, request, AUDIT_AUTHENTICATION_REFUSED, csr);
-	return r;
-}
-
-struct refusing {
-	const struct opening *opening;
-	const char *why;
-};
-
-static result put_refusal(struct op *op, struct ledger_tx *tx, void *arg)
-{
-	const struct refusing *refusing = arg;
-	const struct scep_request *request = refusing->opening->request;
-	return intune_notice_refused(op, ledger_db(tx), request->settings, INTUNE_REFUSED_FAILED, refusing->why,
-				     request->message.transaction_id, refusing->opening->der, request->now_s);
-}
-
-/* Microsoft has said yes, and we say no: it hears so (IN3). The failure that `op` holds stays. */
-static void tell_intune(struct op *op, const struct opening *o)
-{
-	struct refusing refusing = { o, op->detail };
-	if (o->request->way != SCEP_INTUNE)
-		return;
-	struct op *aside = op_new();
-	arena_wipe_when_freed(aside->arena);
-	if (ledger_run(aside, o->request->authority->ledger, put_refusal, &refusing).err != ERR_NONE)
-		log_failure(aside, "scep.intune");
-	op_free(&aside);
+	struct authorization *authorization;
+	TRY(check_key_type(op, request, csr));
+	TRY(authorize(op, request, csr, made, &authorization));
+	return issue_would(op, request->authority, authorization, csr->spki);
 }
 
 /* What will be refused at the end anyway is refused before a challenge is spent, or anybody is asked. */
 static result make_row(struct op *op, struct scep_request *request, const struct csr *csr, struct opening *o)
 {
-	struct authorization *authorization;
 	bool is_found = false;
 	TRY(judge(op, request, csr, o, &is_found));
 	if (is_found)
 		return OK;
 	describe(op, request, csr, o);
-	TRY(issue_is_open(op, request->authority));
-	TRY(check_key_type(op, request, csr));
-	TRY(authorize(op, request, csr, &o->made, &authorization));
-	TRY(ask_intune(op, request, csr, o->der));
+	TRY(recorded(op, request, csr, check_wish(op, request, csr, &o->made)));
+	TRY(consent_ask(op, request, csr, o->der));
 	result r = ledger_run(op, request->authority->ledger, open_row, o);
 	if (r.err != ERR_NONE)
-		tell_intune(op, o);
+		consent_return(op, request, o->der);
 	return r;
 }
 
@@ -338,11 +310,15 @@ static result make_certificate(struct op *op, const struct scep_request *request
 	struct authorization *authorization;
 	struct issued issued;
 	struct csr csr;
+	bool has_consent;
 	TRY(csr_parse(op, row->csr, &rules, &csr));
 	/* What was approved is what the operator saw, and a profile that was changed since may read more in the same request. */
 	if (!text_equal(row->names, identifiers_to_json(op, csr.identifiers, csr.n_identifiers)))
 		return FAIL(op, ERR_POLICY, "the profile was changed since this was asked for, and the names with it; make a new request");
 	TRY(authorize(op, request, &csr, row, &authorization));
+	TRY(consent_renew(op, request, &csr, row, &has_consent));
+	if (!has_consent)
+		return OK; /* PENDING, as *answer says: the next poll asks again */
 	TRY(issue(op, request->authority, authorization, csr.spki, &issued));
 	succeed(op, issued.der, answer);
 	return OK;

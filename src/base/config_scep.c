@@ -22,7 +22,11 @@ static const struct word ways[] = { { "challenge", SCEP_CHALLENGE },
 				    { "intune", SCEP_INTUNE },
 				    { "approval", SCEP_APPROVAL },
 				    { NULL, 0 } };
-static const struct word compatibilities[] = { { "3des", SCEP_ACCEPTS_3DES }, { "sha1", SCEP_ACCEPTS_SHA1 }, { NULL, 0 } };
+static const struct word compatibilities[] = { { "3des", SCEP_ACCEPTS_3DES },
+					       { "sha1", SCEP_ACCEPTS_SHA1 },
+					       { "ber", SCEP_ACCEPTS_BER },
+					       { "des", SCEP_ACCEPTS_DES },
+					       { NULL, 0 } };
 
 static result take_set(const struct place *at, const char *list, const struct raw_texts *raw, const struct word *words,
 		       const char *expected, unsigned *out)
@@ -181,10 +185,11 @@ static result check_entry(const struct place *at, const struct raw_scep *raw, st
 	TRY(check_ways(at, raw, scep));
 	TRY(check_renewal(at, raw, scep));
 	TRY(check_approval(at, raw->approval, scep));
-	TRY(take_set(at, "compatibility", &raw->compatibility, compatibilities, "3des, sha1", &scep->compatibility));
+	TRY(take_set(at, "compatibility", &raw->compatibility, compatibilities, "3des, sha1, ber, des", &scep->compatibility));
 	TRY(check_ra_key(at, raw->ra_key, scep));
 	scep->serves_certificates = take_bool(raw->get_cert, true);
 	scep->serves_crl = take_bool(raw->get_crl, true);
+	scep->next_ca = file_of(at, raw->next_ca);
 	return take_duration(at, "request_lifetime", raw->request_lifetime, lifetime, &scep->request_lifetime_s);
 }
 

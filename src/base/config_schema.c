@@ -144,6 +144,7 @@ static const cyaml_schema_field_t raw_scep_fields[] = {
 	CHOICE(raw_scep, get_cert),
 	CHOICE(raw_scep, get_crl),
 	TEXT(MAYBE, raw_scep, request_lifetime),
+	TEXT(MAYBE, raw_scep, next_ca),
 	PART(MAYBE, raw_scep, intune),
 	CYAML_FIELD_END,
 };

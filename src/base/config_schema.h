@@ -55,6 +55,7 @@ struct raw_intune {
 
 struct raw_scep {
 	const char *name, *profile, *static_challenge_file, *renewal_after_expiry, *approval, *ra_key, *request_lifetime;
+	const char *next_ca;
 	struct raw_texts authentication, static_names, compatibility;
 	enum raw_bool renewal, get_cert, get_crl;
 	struct raw_intune *intune; /* NULL: it has none */

@@ -65,6 +65,9 @@
 #define LIMIT_SCEP_SKEW_S 86400        /* of a client's signingTime: clocks of devices are off by time zones */
 #define LIMIT_SCEP_REFUSALS 60         /* in the audit log, of one node in a minute; the next one tells how many more there were */
 #define LIMIT_SCEP_CHALLENGES 1000     /* that one user may have made and nobody has used */
+#define LIMIT_INTUNE_SPARE 2           /* threads of lane_wait that questions never hold: for notices, and for who is told to come again */
+#define LIMIT_INTUNE_OF_ENDPOINT 2     /* half of lane_wait may wait for one endpoint's questions */
+#define LIMIT_INTUNE_OF_ADDRESS 4      /* a quarter for those from one address: anybody can have Microsoft asked */
 #define LIMIT_SCEP_CRL_BYTES 1048576   /* a larger CRL is to be had by HTTP, without being encrypted for each who asks */
 
 /* Keys and certificates (N6, N12, N13). */

@@ -4,6 +4,7 @@
  */
 #include "server/admission.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,19 @@ struct address_key address_key(const struct sockaddr_storage *from)
 		memcpy(&key.high, v6.sin6_addr.s6_addr, sizeof key.high);
 	}
 	return key;
+}
+
+struct address_key address_key_of_text(const char *remote)
+{
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+	if (inet_pton(AF_INET, remote, &v4.sin_addr) == 1)
+		memcpy(&from, &v4, sizeof v4);
+	else if (inet_pton(AF_INET6, remote, &v6.sin6_addr) == 1)
+		memcpy(&from, &v6, sizeof v6);
+	return address_key(&from);
 }
 
 static uint64_t mixed(uint64_t value)

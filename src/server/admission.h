@@ -22,6 +22,8 @@ struct admission *admission_new(unsigned in_all, unsigned per_address);
 void admission_free(struct admission **admission);
 
 struct address_key address_key(const struct sockaddr_storage *from);
+/* Of struct actor's `remote`. What is no address is nobody's, and all of that counts as one. */
+struct address_key address_key_of_text(const char *remote);
 
 /* ADMITTED must be followed by one admission_leave with the same key. */
 enum admission_answer admission_enter(struct admission *admission, struct address_key key);

@@ -153,7 +153,7 @@ static bool take_head(struct connection *c)
 static bool submit(struct connection *c)
 {
 	struct exchange *x = c->exchange;
-	struct lane *lane = c->loop->shared->config.lanes[x->route->lane];
+	struct lane *lane = c->loop->shared->config.lanes[route_lane(x->route, &x->call)];
 
 	memset(&x->reply, 0, sizeof x->reply);
 	x->connection = c;

@@ -152,3 +152,8 @@ const struct route *routes_find(const struct routes *routes, enum listener_kind 
 	}
 	return NULL;
 }
+
+enum lane_name route_lane(const struct route *route, const struct call *call)
+{
+	return route->choose_lane != NULL ? route->choose_lane(call) : route->lane;
+}

@@ -10,7 +10,7 @@
 enum lane_name {
 	LANE_READ,
 	LANE_SIGN,
-	LANE_WAIT, /* signs as well, but asks a service outside first: a slow one must not hold up the others */
+	LANE_WAIT, /* signs as well, but may ask a service outside first: a slow one must not hold up the others */
 	LANE_BATCH,
 	LANE_COUNT
 };
@@ -41,12 +41,16 @@ typedef bool call_fast_handler(struct op *op, const struct call *call, struct re
  */
 typedef void call_fail(struct op *op, const struct call *call, struct reply *reply);
 
+/* On which lane this very call is served. Runs on the loop, by the rules of a fast handler; call->endpoint is there. */
+typedef enum lane_name call_choose_lane(const struct call *call);
+
 struct route {
 	const char *pattern;    /* "/acme/default/order/{id}/finalize"; a last "{rest...}" takes all that follows */
 	unsigned listeners;     /* ON_… bits */
 	bool get, head, post;   /* other methods: 405 with Allow, in the protocol's error form */
 	size_t body_limit;      /* POST bodies; beyond: 413 before it is read */
 	enum lane_name lane;
+	call_choose_lane *choose_lane; /* NULL: always on `lane` */
 	call_handler *handler;   /* NULL: the fast one never declines */
 	call_fast_handler *fast; /* NULL: none */
 	call_fail *fail;         /* NULL: text/plain */
@@ -69,3 +73,5 @@ void routes_add(struct routes *routes, const struct route *row);
  * call->endpoint. NULL: no such path. The method is the caller's to check.
  */
 const struct route *routes_find(const struct routes *routes, enum listener_kind on, struct call *call);
+
+enum lane_name route_lane(const struct route *route, const struct call *call);

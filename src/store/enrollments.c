@@ -19,14 +19,17 @@ const char *enrollment_status_name(enum enrollment_status status)
 #define IS_OPEN "status IN ('pending', 'ready', 'processing')"
 #define SAME_REQUEST "door = $1 AND endpoint = $2 AND requester = $3 AND csr_hash = $4"
 
+/* In place of a CSR that has done its duty: log and certificate have what counts, and it may hold a challenge. */
+static const struct bytes no_csr = BYTES_LITERAL("");
+
 /* One that nobody finished in its time makes room for the next. */
 static result end_expired(struct op *op, struct db *db, const struct enrollment *key)
 {
 	return DB_RUN(op, db,
-		      "UPDATE enrollment SET status = 'rejected', reason = 'it has expired', changed_s = $5"
+		      "UPDATE enrollment SET status = 'rejected', reason = 'it has expired', changed_s = $5, csr = $6"
 		      " WHERE " SAME_REQUEST " AND status IN ('pending', 'ready') AND expires_s <= $5", NULL, NULL, NULL,
 		      DB_STR(key->door), DB_STR(key->endpoint), DB_STR(key->requester), DB_BLOB(key->csr_hash),
-		      DB_INT(key->created_s));
+		      DB_INT(key->created_s), DB_BLOB(no_csr));
 }
 
 result enrollment_insert(struct op *op, struct db *db, const struct enrollment *e)
@@ -105,9 +108,10 @@ result enrollment_move(struct op *op, struct db *db, const char *id, enum enroll
 		       enum enrollment_status to, int64_t now_s)
 {
 	uint64_t changes;
-	TRY(DB_RUN(op, db, "UPDATE enrollment SET status = $3, changed_s = $4 WHERE id = $1 AND status = $2", NULL, NULL,
-		   &changes, DB_STR(id), DB_STR(enrollment_status_name(from)), DB_STR(enrollment_status_name(to)),
-		   DB_INT(now_s)));
+	TRY(DB_RUN(op, db,
+		   "UPDATE enrollment SET status = $3, changed_s = $4, csr = CASE $3 WHEN 'rejected' THEN $5 ELSE csr END"
+		   " WHERE id = $1 AND status = $2", NULL, NULL, &changes, DB_STR(id), DB_STR(enrollment_status_name(from)),
+		   DB_STR(enrollment_status_name(to)), DB_INT(now_s), DB_BLOB(no_csr)));
 	return row_expect_change(op, changes, "request %s is not %s any more", id, enrollment_status_name(from));
 }
 
@@ -116,22 +120,21 @@ result enrollment_decide(struct op *op, struct db *db, const char *id, bool is_a
 {
 	uint64_t changes;
 	TRY(DB_RUN(op, db,
-		   "UPDATE enrollment SET status = $2, decided_by = $3, reason = $4, changed_s = $5"
+		   "UPDATE enrollment SET status = $2, decided_by = $3, reason = $4, changed_s = $5,"
+		   " csr = CASE $2 WHEN 'rejected' THEN $6 ELSE csr END"
 		   " WHERE id = $1 AND status = 'pending' AND expires_s > $5", NULL, NULL, &changes, DB_STR(id),
 		   DB_STR(enrollment_status_name(is_approved ? ENROLLMENT_READY : ENROLLMENT_REJECTED)), DB_STR(by),
-		   DB_STR(reason), DB_INT(now_s)));
+		   DB_STR(reason), DB_INT(now_s), DB_BLOB(no_csr)));
 	return row_expect_change(op, changes, "request %s does not wait for a decision any more", id);
 }
 
-/* The CSR has done its duty: certificate and log have what counts. */
 result enrollment_finish(struct op *op, struct db *db, const char *id, const char *serial, int64_t now_s)
 {
-	static const struct bytes none = BYTES_LITERAL("");
 	uint64_t changes;
 	TRY(DB_RUN(op, db,
 		   "UPDATE enrollment SET status = 'issued', serial = $2, csr = $3, changed_s = $4"
 		   " WHERE id = $1 AND status = 'processing'", NULL, NULL, &changes, DB_STR(id), DB_STR(serial),
-		   DB_BLOB(none), DB_INT(now_s)));
+		   DB_BLOB(no_csr), DB_INT(now_s)));
 	return row_expect_change(op, changes, "request %s is not being issued any more", id);
 }
 

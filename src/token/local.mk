@@ -4,6 +4,8 @@ src_token_libtoken_a_SOURCES = \
 	src/token/key_pair.h \
 	src/token/module.c \
 	src/token/module.h \
+	src/token/pkcs1_block.c \
+	src/token/pkcs1_block.h \
 	src/token/session.c \
 	src/token/session.h \
 	src/token/signer.c \
@@ -31,10 +33,14 @@ bench_signbench_SOURCES = bench/signbench.c
 bench_signbench_LDADD = $(TOKEN_LIBS) $(IPC_LIBS) $(BASE_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_token tests/unit/test_token_fault tests/unit/test_spki
+check_PROGRAMS += tests/unit/test_token tests/unit/test_token_fault tests/unit/test_spki tests/unit/test_pkcs1_block
 tests_unit_test_spki_SOURCES = tests/unit/test_spki.c tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_spki_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_spki_LDADD = $(TOKEN_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_pkcs1_block_SOURCES = tests/unit/test_pkcs1_block.c tests/unit/check.h tests/unit/fixture.h
+tests_unit_test_pkcs1_block_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_pkcs1_block_LDADD = $(TOKEN_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_token_SOURCES = tests/unit/test_token.c tests/unit/token_fixture.c tests/unit/token_fixture.h tests/unit/check.h tests/unit/fixture.h
 tests_unit_test_token_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -127,6 +127,13 @@ static result count_tokens(struct op *op, const struct module *module, const cha
 	return OK;
 }
 
+static bool has_raw_rsa(const struct module *module, CK_SLOT_ID slot)
+{
+	CK_MECHANISM_INFO info = { 0 };
+
+	return module->f->C_GetMechanismInfo(slot, CKM_RSA_X_509, &info) == CKR_OK && (info.flags & CKF_DECRYPT) != 0;
+}
+
 result module_find_token(struct op *op, const struct module *module, const char *label, struct module_token *out)
 {
 	unsigned count;
@@ -137,6 +144,7 @@ result module_find_token(struct op *op, const struct module *module, const char 
 			    "no token is labelled \"%s\"; plug it in, initialize it, or correct token.label", label);
 	if (count > 1)
 		return FAIL(op, ERR_CONFLICT, "%u tokens are labelled \"%s\"; give them different labels", count, label);
+	out->has_raw_rsa = has_raw_rsa(module, out->slot);
 	return OK;
 }
 

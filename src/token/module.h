@@ -20,6 +20,7 @@ struct module_token {
 	CK_FLAGS flags;
 	char label[33], manufacturer[33], model[17], serial[17]; /* without the padding */
 	unsigned firmware_major, firmware_minor;
+	bool has_raw_rsa; /* decrypts with CKM_RSA_X_509 */
 };
 
 /* "CKR_DEVICE_REMOVED" or a number; static text. */

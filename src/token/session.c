@@ -24,7 +24,7 @@ struct cached_key {
 	struct cached_key *next;
 	struct token_key key; /* spki malloc'd */
 	pkcs11h_certificate_t signer;
-	CK_OBJECT_HANDLE unwrapping; /* the private key, in the session of `unwrapper` */
+	struct unwrap_key unwrapping; /* the private key, in the session of `unwrapper` */
 	bool has_unwrapping;
 };
 
@@ -339,13 +339,13 @@ result session_unwrap(struct op *op, struct session *session, const struct token
 
 	TRY(find_key(op, session, key, &cached));
 	if (!cached->has_unwrapping) {
-		result r = unwrap_find(op, &session->module, session->token.slot, &session->unwrapper, key, &cached->unwrapping);
+		result r = unwrap_find(op, &session->module, &session->token, &session->unwrapper, key, &cached->unwrapping);
 		if (r.err != ERR_NONE)
 			probe(session);
 		TRY(r);
 		cached->has_unwrapping = true;
 	}
-	return unwrap_run(op, &session->module, &session->unwrapper, key, cached->unwrapping, encrypted, out, n,
+	return unwrap_run(op, &session->module, &session->unwrapper, key, &cached->unwrapping, encrypted, out, n,
 			  &session->is_lost);
 }
 
@@ -363,6 +363,7 @@ char *session_describe(struct op *op, const struct session *session)
 {
 	const struct module_token *token = &session->token;
 
-	return arena_printf(op->arena, "%s %s serial %s firmware %u.%u", token->manufacturer, token->model, token->serial,
-			    token->firmware_major, token->firmware_minor);
+	return arena_printf(op->arena, "%s %s serial %s firmware %u.%u%s", token->manufacturer, token->model, token->serial,
+			    token->firmware_major, token->firmware_minor,
+			    token->has_raw_rsa ? "" : " (no raw RSA: it checks the padding for SCEP itself)");
 }

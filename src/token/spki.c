@@ -103,6 +103,19 @@ result spki_key_type(struct op *op, struct bytes spki, enum key_type *out)
 	return OK;
 }
 
+result spki_rsa_modulus(struct op *op, struct bytes spki, struct bytes *modulus)
+{
+	const uint8_t *p = spki.p;
+	AUTO(EVP_PKEY) *key = d2i_PUBKEY(NULL, &p, (long)spki.n);
+	AUTO(BIGNUM) *n = NULL;
+
+	if (key == NULL || EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) != 1)
+		return FAIL(op, ERR_BACKEND, "only an RSA key decrypts, and this is another one");
+	uint8_t *octets = arena_alloc(op->arena, (size_t)BN_num_bytes(n));
+	*modulus = (struct bytes){ octets, (size_t)BN_bn2bin(n, octets) };
+	return OK;
+}
+
 static const EVP_MD *digest_method(enum key_type type)
 {
 	return type == KEY_P384 ? EVP_sha384() : EVP_sha256();

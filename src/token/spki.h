@@ -17,6 +17,9 @@ result spki_from_rsa(struct op *op, struct bytes modulus, struct bytes exponent,
 /* Which kind of key it is, for keys that a token may hold: P-256, P-384, RSA 2048, 3072, 4096. */
 result spki_key_type(struct op *op, struct bytes spki, enum key_type *out);
 
+/* Of an RSA key: big-endian, without zeros before it, in op's arena. ERR_BACKEND: the key is of another kind. */
+result spki_rsa_modulus(struct op *op, struct bytes spki, struct bytes *modulus);
+
 /* SHA-256 or, for P-384, SHA-384 of the message: what the token signs. Both in `digest`. */
 #define SPKI_DIGEST_MAX 48
 size_t spki_digest(enum key_type type, struct bytes message, uint8_t digest[SPKI_DIGEST_MAX]);

@@ -72,7 +72,7 @@ result token_sign(struct op *op, struct token *token, const struct token_key *ke
 result token_unwrap(struct op *op, struct token *token, const struct token_key *key, struct bytes encrypted, uint8_t *out,
 		    size_t n);
 
-/* "SoftHSM v2 serial 1234 firmware 2.6" of the token, for doctor and audit. */
+/* "SoftHSM v2 serial 1234 firmware 2.6" of the token, for doctor; and what it lacks, if it does. */
 result token_describe(struct op *op, struct token *token, char **out);
 
 /* The signer process: config of DIR, socket ROLE_FD. Exit status. */

@@ -90,12 +90,13 @@ static bool is_admitted(struct microsoft *m, enum microsoft_door door, const str
 	return true;
 }
 
-static const char *good_body(struct microsoft *m, enum microsoft_door door)
+/* `number`: of the request. */
+static const char *good_body(struct microsoft *m, enum microsoft_door door, unsigned number)
 {
 	if (door != MICROSOFT_TOKENS)
 		return doors[door].answer;
 	return arena_printf(m->arena, "{\"token_type\":\"Bearer\",\"expires_in\":%d,\"ext_expires_in\":3599,\"access_token\":\"token-%u\"}",
-			    (int)m->token_lifetime_s, m->n[MICROSOFT_TOKENS]);
+			    (int)m->token_lifetime_s, number);
 }
 
 static result serve(struct op *op, void *arg, const struct courier_request *request, struct courier_response *out)
@@ -105,8 +106,9 @@ static result serve(struct op *op, void *arg, const struct courier_request *requ
 	enum microsoft_door door = door_of(request);
 	const struct microsoft_answer *answer = &m->answers[door];
 	check(door, request);
-	m->n[door]++;
+	const unsigned number = ++m->n[door];
 	m->body[door] = request->body.n > 0 ? arena_text_n(m->arena, (const char *)request->body.p, request->body.n) : "";
+	m->authorization[door] = arena_text(m->arena, header(request, "Authorization"));
 	m->timeout_ms = request->timeout_ms;
 	m->proxy = arena_text(m->arena, request->proxy);
 	m->trust = arena_bytes(m->arena, request->trust);
@@ -116,7 +118,7 @@ static result serve(struct op *op, void *arg, const struct courier_request *requ
 		return FAIL(op, ERR_BACKEND, "fef.example: no whole answer within 10000 ms");
 	if (!is_admitted(m, door, request))
 		answer = &unauthorized;
-	const char *body = answer->status != 0 ? answer->body : good_body(m, door);
+	const char *body = answer->status != 0 ? answer->body : good_body(m, door, number);
 	const char *type = answer->content_type != NULL ? answer->content_type : "application/json; odata.metadata=minimal";
 	*out = (struct courier_response){ .status = answer->status != 0 ? answer->status : 200,
 					  .content_type = type[0] != '\0' ? type : NULL,

@@ -40,6 +40,7 @@ struct microsoft {
 	struct microsoft_answer answers[MICROSOFT_DOORS];
 	unsigned n[MICROSOFT_DOORS];
 	const char *body[MICROSOFT_DOORS]; /* of the last request */
+	const char *authorization[MICROSOFT_DOORS]; /* of the last request */
 	int64_t timeout_ms;                /* of the last request */
 	const char *proxy;
 	struct bytes trust;

@@ -48,7 +48,8 @@ static void configure(struct fake_authority *fake, const char *static_file)
 		{ .name = "static", .ways = SCEP_STATIC, .static_names = names, .static_challenge_file = static_file },
 		{ .name = "desk", .ways = SCEP_APPROVAL },
 		{ .name = "manual", .ways = SCEP_CHALLENGE, .is_manual = true },
-		{ .name = "old", .ways = SCEP_CHALLENGE, .compatibility = SCEP_ACCEPTS_3DES | SCEP_ACCEPTS_SHA1 },
+		{ .name = "old", .ways = SCEP_CHALLENGE,
+		  .compatibility = SCEP_ACCEPTS_3DES | SCEP_ACCEPTS_SHA1 | SCEP_ACCEPTS_BER },
 		{ .name = "late", .ways = SCEP_CHALLENGE, .renewal_after_expiry_s = 7 * DAY_S },
 		{ .name = "closed", .ways = SCEP_CHALLENGE },
 		{ .name = "mixed", .ways = SCEP_CHALLENGE | SCEP_STATIC | SCEP_APPROVAL, .static_names = names,
@@ -374,10 +375,15 @@ static struct bytes make_attributes(struct op *op, const struct scep_send *send,
 	return buf_as_bytes(&out);
 }
 
-static struct bytes make_envelope(struct scep_house *house, const struct scep_send *send, const char *endpoint)
+static const char *endpoint_of(const struct scep_send *send)
+{
+	return send->endpoint != NULL ? send->endpoint : "default";
+}
+
+struct bytes scep_envelope(struct scep_house *house, const struct scep_send *send)
 {
 	struct op *op = house->op;
-	struct bytes recipient = send->recipient.n > 0 ? send->recipient : scep_house_ra(house, endpoint);
+	struct bytes recipient = send->recipient.n > 0 ? send->recipient : scep_house_ra(house, endpoint_of(send));
 	struct bytes made = send->envelope.n > 0 ? send->envelope :
 			    encrypt(op, send->content, recipient, send->cipher != NULL ? send->cipher : EVP_aes_128_cbc());
 	if (send->flip == 0)
@@ -391,9 +397,8 @@ static struct bytes make_envelope(struct scep_house *house, const struct scep_se
 struct bytes scep_message(struct scep_house *house, const struct scep_send *send)
 {
 	struct op *op = house->op;
-	const char *endpoint = send->endpoint != NULL ? send->endpoint : "default";
 	EVP_PKEY *key = send->key != NULL ? send->key : scep_key(0);
-	struct bytes content = make_envelope(house, send, endpoint);
+	struct bytes content = scep_envelope(house, send);
 	struct bytes certificate = send->certificate.n > 0 ? send->certificate : maker_self_signed(op, key, "device");
 	struct maker_signed message = { .key = key, .certificate = certificate, .digest = send->digest, .content = content,
 					.attributes = make_attributes(op, send, content) };
@@ -532,7 +537,7 @@ static const char *escaped(struct arena *arena, const char *base64, bool is_blan
 struct scep_seen scep_send(struct scep_house *house, const struct scep_send *send)
 {
 	struct arena *arena = house->op->arena;
-	const char *endpoint = send->endpoint != NULL ? send->endpoint : "default";
+	const char *endpoint = endpoint_of(send);
 	const char *path = send->path != NULL ? send->path : arena_printf(arena, "/scep/%s", endpoint);
 	struct bytes message = send->body.n > 0 ? send->body : scep_message(house, send);
 	const char *query = "operation=PKIOperation";

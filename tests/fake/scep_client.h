@@ -20,7 +20,7 @@
  *	static    static: SCEP_HOUSE_STATIC for dns:*.fleet.example
  *	desk      approval
  *	manual    challenge, and an operator approves
- *	old       challenge; 3des, sha1
+ *	old       challenge; 3des, sha1, ber
  *	late      challenge; renewal up to a week after the end
  *	closed    challenge; no renewal, no GetCert, no GetCRL
  *	mixed     challenge, static, approval
@@ -93,8 +93,9 @@ struct scep_send {
 	struct bytes body;         /* instead of a message */
 };
 
-/* The message by itself. */
+/* The message by itself, and what is in it. */
 struct bytes scep_message(struct scep_house *house, const struct scep_send *send);
+struct bytes scep_envelope(struct scep_house *house, const struct scep_send *send);
 
 struct scep_seen {
 	int status;               /* HTTP's */

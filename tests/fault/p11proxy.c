@@ -13,9 +13,10 @@
  *   hang           never return
  *   corrupt        flip a bit of the signature (C_Sign)
  *   short          return one byte less of it (C_Sign)
- *   flags=0x40000  set these flags as well (C_GetTokenInfo)
+ *   strip          leave out the zeros that the block begins with (C_Decrypt)
+ *   flags=0x40000  set these flags as well (C_GetTokenInfo); have these only (C_GetMechanismInfo)
  * A line of the trace is: nanoseconds, pid, function, session, SHA-256 of the
- * data or "-", return value.
+ * data or the mechanism (C_DecryptInit) or "-", return value.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -32,8 +33,9 @@
 #include <pkcs11-helper-1.0/pkcs11.h>
 
 #define WATCHED(X)                                                                                                   \
-	X(C_Initialize) X(C_Finalize) X(C_GetSlotList) X(C_GetTokenInfo) X(C_OpenSession) X(C_CloseSession)          \
-	X(C_GetSessionInfo) X(C_Login) X(C_Logout) X(C_GetAttributeValue) X(C_FindObjectsInit) X(C_FindObjects)      \
+	X(C_Initialize) X(C_Finalize) X(C_GetSlotList) X(C_GetTokenInfo) X(C_GetMechanismInfo) X(C_OpenSession)      \
+	X(C_CloseSession) X(C_GetSessionInfo) X(C_Login) X(C_Logout) X(C_GetAttributeValue)                          \
+	X(C_FindObjectsInit) X(C_FindObjects)                                                                        \
 	X(C_SignInit) X(C_Sign) X(C_DecryptInit) X(C_Decrypt) X(C_GenerateKeyPair) X(C_DestroyObject)
 
 #define AS_INDEX(name) AT_##name,
@@ -46,7 +48,7 @@ static CK_FUNCTION_LIST *real, ours;
 static _Atomic uint64_t *counts; /* of WATCHED_COUNT, shared by all processes */
 
 struct fault {
-	bool has_rv, is_after, is_hang, is_corrupt, is_short;
+	bool has_rv, is_after, is_hang, is_corrupt, is_short, is_strip;
 	CK_RV rv;
 	CK_FLAGS flags;
 	unsigned long delay_ms;
@@ -92,6 +94,8 @@ static bool apply_word(const char *word, uint64_t count, struct fault *fault)
 		fault->is_corrupt = true;
 	} else if (strcmp(word, "short") == 0) {
 		fault->is_short = true;
+	} else if (strcmp(word, "strip") == 0) {
+		fault->is_strip = true;
 	} else {
 		abort(); /* a test with a typing error must not pass */
 	}
@@ -129,27 +133,35 @@ static struct fault fault_of(int index)
 	return fault;
 }
 
-static void trace(int index, CK_SESSION_HANDLE session, const CK_BYTE *data, CK_ULONG n, CK_RV rv)
+/* `what` is in the line as it is. */
+static void trace_words(int index, CK_SESSION_HANDLE session, const char *what, CK_RV rv)
 {
 	const char *path = getenv("P11PROXY_TRACE");
-	char line[256], hex[65] = "-";
-	unsigned char digest[32];
+	char line[256];
 	struct timespec now;
 
 	if (path == NULL)
 		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	int length = snprintf(line, sizeof(line), "%lld%09ld %d %s %lu %s 0x%lx\n", (long long)now.tv_sec, now.tv_nsec,
+			      (int)getpid(), names[index], session, what, rv);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, line, (size_t)length) != length)
+		abort();
+	close(fd);
+}
+
+static void trace(int index, CK_SESSION_HANDLE session, const CK_BYTE *data, CK_ULONG n, CK_RV rv)
+{
+	char hex[65] = "-";
+	unsigned char digest[32];
+
 	if (data != NULL) {
 		SHA256(data, n, digest);
 		for (size_t i = 0; i < sizeof(digest); i++)
 			snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	int length = snprintf(line, sizeof(line), "%lld%09ld %d %s %lu %s 0x%lx\n", (long long)now.tv_sec, now.tv_nsec,
-			      (int)getpid(), names[index], session, hex, rv);
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, line, (size_t)length) != length)
-		abort();
-	close(fd);
+	trace_words(index, session, hex, rv);
 }
 
 /* What comes before every call: true when the module is to be called. */
@@ -191,9 +203,6 @@ CALL(C_GetAttributeValue, a, (a, b, c, d), CK_SESSION_HANDLE a, CK_OBJECT_HANDLE
 CALL(C_FindObjectsInit, a, (a, b, c), CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, unsigned long c)
 CALL(C_FindObjects, a, (a, b, c, d), CK_SESSION_HANDLE a, CK_OBJECT_HANDLE *b, unsigned long c, unsigned long *d)
 CALL(C_SignInit, a, (a, b, c), CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c)
-CALL(C_DecryptInit, a, (a, b, c), CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c)
-CALL(C_Decrypt, a, (a, b, c, d, e), CK_SESSION_HANDLE a, unsigned char *b, unsigned long c, unsigned char *d,
-     unsigned long *e)
 CALL(C_GenerateKeyPair, a, (a, b, c, d, e, f, g, h), CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_ATTRIBUTE *c,
      unsigned long d, CK_ATTRIBUTE *e, unsigned long f, CK_OBJECT_HANDLE *g, CK_OBJECT_HANDLE *h)
 CALL(C_DestroyObject, a, (a, b), CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b)
@@ -210,6 +219,55 @@ static CK_RV our_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	if (rv == CKR_OK)
 		info->flags |= fault.flags;
 	trace(AT_C_GetTokenInfo, 0, NULL, 0, rv);
+	return rv;
+}
+
+static CK_RV our_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+	struct fault fault;
+	CK_RV rv = CKR_OK;
+
+	if (before(AT_C_GetMechanismInfo, 0, NULL, 0, &fault))
+		rv = real->C_GetMechanismInfo(slot, type, info);
+	if (fault.has_rv)
+		rv = fault.rv;
+	if (rv == CKR_OK && fault.flags != 0)
+		info->flags = fault.flags;
+	trace(AT_C_GetMechanismInfo, 0, NULL, 0, rv);
+	return rv;
+}
+
+static CK_RV our_C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+	struct fault fault;
+	CK_RV rv = CKR_OK;
+	char what[64];
+
+	if (before(AT_C_DecryptInit, session, NULL, 0, &fault))
+		rv = real->C_DecryptInit(session, mechanism, key);
+	if (fault.has_rv)
+		rv = fault.rv;
+	snprintf(what, sizeof(what), "mechanism=0x%lx", mechanism->mechanism);
+	trace_words(AT_C_DecryptInit, session, what, rv);
+	return rv;
+}
+
+static CK_RV our_C_Decrypt(CK_SESSION_HANDLE session, unsigned char *data, unsigned long data_n, unsigned char *plain,
+			   unsigned long *n)
+{
+	struct fault fault;
+	CK_RV rv = CKR_OK;
+	unsigned long zeros = 0;
+
+	if (before(AT_C_Decrypt, session, NULL, 0, &fault))
+		rv = real->C_Decrypt(session, data, data_n, plain, n);
+	if (fault.has_rv)
+		rv = fault.rv;
+	while (rv == CKR_OK && fault.is_strip && zeros < *n && plain[zeros] == 0)
+		zeros++;
+	if (zeros > 0)
+		memmove(plain, plain + zeros, *n -= zeros);
+	trace(AT_C_Decrypt, session, NULL, 0, rv);
 	return rv;
 }
 

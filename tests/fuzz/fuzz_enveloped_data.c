@@ -39,7 +39,7 @@ static void open_with_some_key(struct op *op, const struct enveloped_data *messa
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct enveloped_rules generous = { .takes_3des = true };
+	static const struct enveloped_rules generous = { .takes_3des = true, .takes_des = true };
 	struct op *op = op_new();
 	struct bytes input = { data, size }, spki;
 	struct enveloped_data message;

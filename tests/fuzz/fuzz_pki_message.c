@@ -35,10 +35,10 @@ static void read_envelope(struct op *op, struct bytes input)
 	op_clear_failure(op);
 }
 
-static void read_message(struct op *op, struct bytes input, bool takes_sha1)
+static void read_message(struct op *op, struct bytes input, unsigned compatibility)
 {
 	struct scep_message message;
-	result r = scep_message_read(op, input, takes_sha1, &message);
+	result r = scep_message_read(op, input, compatibility, &message);
 	ASSERT(r.err == ERR_NONE || r.err == ERR_MALFORMED || r.err == ERR_POLICY);
 	ASSERT(r.err == ERR_NONE || op->code == SCEP_CODE(SCEP_BAD_MESSAGE_CHECK) || op->code == SCEP_CODE(SCEP_BAD_ALG));
 	ASSERT(message.type >= -1 && message.type <= 999 && message.sender_nonce.n <= SCEP_NONCE_MAX);
@@ -48,7 +48,8 @@ static void read_message(struct op *op, struct bytes input, bool takes_sha1)
 	}
 	if (r.err == ERR_NONE) {
 		ASSERT(message.transaction_id != NULL && message.spki.n > 0);
-		ASSERT(is_within(message.signer, input) && is_within(message.spki, message.signer));
+		ASSERT(message.is_ber || is_within(message.signer, input));
+		ASSERT(is_within(message.spki, message.signer));
 		read_envelope(op, message.signed_data.content);
 	}
 	op_clear_failure(op);
@@ -69,8 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct op *op = op_new();
 	const struct bytes input = { data, size };
-	read_message(op, input, false);
-	read_message(op, input, true);
+	read_message(op, input, 0);
+	read_message(op, input, SCEP_ACCEPTS_SHA1);
+	read_message(op, input, SCEP_ACCEPTS_SHA1 | SCEP_ACCEPTS_BER);
 	read_envelope(op, input);
 	read_query(op, input);
 	op_free(&op);

@@ -28,13 +28,14 @@ import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 import hostile_est_cmc
 import hostile_est_keys
 from est_wire import END_S, WELL_KNOWN, Answer, Door, basic, csr, name, new_key, tls_context
 from hostile import Failed, Skipped, count_certificates, der, in_parallel, need, tap
+from scep_wire import Tlv
 
 PROFILES = """\
   - name: gate
@@ -115,6 +116,17 @@ LABELS = """\
 ENROLL, REENROLL = "/simpleenroll", "/simplereenroll"
 DAY = datetime.timedelta(days=1)
 ALWAYS = (datetime.datetime(2020, 1, 1), datetime.datetime(9999, 12, 31, 23, 59, 59))
+
+
+def sha1_signed(signed, key):
+    """The same certificate or request by ECDSA with SHA-1, with which newer versions of the library sign no more."""
+    to_be_signed = Tlv(signed).parts()[0].body.replace(bytes.fromhex("300a06082a8648ce3d040302"), SHA1_ECDSA, 1)
+    to_be_signed = der(0x30, to_be_signed)
+    signature = key.sign(hashlib.sha1(to_be_signed).digest(), ec.ECDSA(utils.Prehashed(hashes.SHA1())))
+    return der(0x30, to_be_signed, SHA1_ECDSA, der(3, b"\0", signature))
+
+
+SHA1_ECDSA = bytes.fromhex("300906072a8648ce3d0401")
 
 
 class Device:
@@ -232,7 +244,7 @@ class World:
         return self.once("device", lambda: self.enrolled("dev-1"))
 
     def born(self, *subject, key=None, issuer=None, issuer_key=None, valid=ALWAYS, usages=None, serial=None, is_ca=False,
-             digest=hashes.SHA256(), chain=None):
+             is_sha1=False, chain=None):
         """A certificate as manufacturers put them into devices."""
         key, issuer = key or new_key(), issuer or self.maker
         builder = (x509.CertificateBuilder().subject_name(name(*subject)).issuer_name(issuer.subject).public_key(key.public_key())
@@ -243,7 +255,10 @@ class World:
             builder = builder.add_extension(x509.BasicConstraints(True, None), True)
         if usages:
             builder = builder.add_extension(x509.ExtendedKeyUsage(usages), False)
-        certificate = builder.sign(issuer_key or self.maker_key, digest)
+        issuer_key = issuer_key or self.maker_key
+        certificate = builder.sign(issuer_key, hashes.SHA256())
+        if is_sha1:
+            certificate = x509.load_der_x509_certificate(sha1_signed(certificate.public_bytes(serialization.Encoding.DER), issuer_key))
         return Device(self.folder, key, certificate, *(chain if chain is not None else [issuer]))
 
 
@@ -528,7 +543,7 @@ shown("V11-manufacturer-device-as-ca", lambda w: (lambda unit: w.born(
 shown("E2-ca-as-client", lambda w: Device(w.folder, w.maker_key, w.maker))
 shown("E2-for-servers-only", lambda w: w.born("unit-1", usages=[ExtendedKeyUsageOID.SERVER_AUTH]))
 shown("E2-weak-key", lambda w: w.born("unit-1", key=rsa.generate_private_key(65537, 1024)), None, 403, weak=True)
-shown("E2-sha-1", lambda w: w.born("unit-1", digest=hashes.SHA1()), None, 403, weak=True)
+shown("E2-sha-1", lambda w: w.born("unit-1", is_sha1=True), None, 403, weak=True)
 shown("E2-chain-too-long", lambda w: long_chain(w, 9), None, 403)
 shown("V21-device-asks-for-another", lambda w: w.born("unit-1"), subject=("unit-2",))
 shown("V21-device-asks-for-more", lambda w: w.born("unit-1"), subject=("unit-1", (NameOID.SERIAL_NUMBER, "7")))
@@ -733,7 +748,7 @@ handmade_case("S9-point-off-the-curve", 400, 403, spki=bytes.fromhex("3059301306
               b"\x04" + b"\1" * 64)
 case("S9-flipped-bit", 400)(lambda w: w.post(flipped(good(w)), basic(*w.alice)))
 case("S9-name-changed", 400)(lambda w: w.post(csr(new_key(), "alice-0").replace(b"alice-0", w.alice[0].encode()[:7]), basic(*w.alice)))
-case("S9-sha-1", 400, 403)(lambda w: w.post(good(w, digest=hashes.SHA1()), basic(*w.alice)))
+case("S9-sha-1", 400, 403)(lambda w: (lambda key: w.post(sha1_signed(csr(key, w.alice[0]), key), basic(*w.alice)))(new_key()))
 case("S9-rsa-1024", 400, 403)(lambda w: w.post(csr(rsa.generate_private_key(65537, 1024), w.alice[0]), basic(*w.alice)))
 case("S9-rsa-exponent-3", 400, 403)(lambda w: w.post(csr(rsa.generate_private_key(3, 2048), w.alice[0]), basic(*w.alice)))
 case("S9-p-521", 400, 403)(lambda w: w.post(csr(ec.generate_private_key(ec.SECP521R1()), w.alice[0]), basic(*w.alice)))

@@ -66,7 +66,8 @@ for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
 asks("SP2-capabilities-by-post", "?operation=GetCACaps", 400, 405, method="POST")
 for title, path in (("unknown-endpoint", "/scep/nowhere"), ("no-endpoint", "/scep/"), ("nothing", "/scep"), ("below", "/scep/gate/x"),
                     ("slash", "/scep//gate"), ("letters", "/SCEP/gate"), ("letters-of-the-endpoint", "/scep/GATE"),
-                    ("dot", "/scep/./gate"), ("escaped-slash", "/scep%2fgate"), ("nul", "/scep/gate%00"), ("trailing-slash", "/scep/gate/")):
+                    ("dot", "/scep/./gate"), ("escaped-slash", "/scep%2fgate"), ("nul", "/scep/gate%00"),
+                    ("trailing-slash", "/scep/gate/")):
     asks("SP2-" + title, "?operation=GetCACert", 400, 404, path=path)
 
 
@@ -203,9 +204,13 @@ def challenged(title, change, *outcomes, endpoint="gate"):
     case(title, *(outcomes or (ASKED,)))(run)
 
 
+def other_beginning(good):
+    return ("y" if good[0] == "x" else "x") + good[1:]
+
+
 challenged("V44-absent", lambda good: None)
 challenged("V44-empty", lambda good: "")
-challenged("V44-wrong", lambda good: "x" + good[1:])
+challenged("V44-wrong", other_beginning)
 challenged("V44-other-letters", lambda good: good.swapcase())
 challenged("V44-shortened", lambda good: good[:-1])
 challenged("V44-lengthened", lambda good: good + "a")
@@ -221,7 +226,7 @@ challenged("S1-at-one-with-approval", lambda good: good, endpoint="both")
 challenged("S1-at-one-with-a-static-one", lambda good: good, endpoint="static")
 challenged("V44-absent-at-static", lambda good: None, endpoint="static")
 challenged("V44-empty-at-static", lambda good: "", endpoint="static")
-challenged("V44-wrong-where-none-is-needed", lambda good: "x" + good[1:], endpoint="desk")
+challenged("V44-wrong-where-none-is-needed", other_beginning, endpoint="desk")
 challenged("V44-absent-where-approval-is-too", lambda good: None, endpoint="both")
 OID_CHALLENGE = oid("1.2.840.113549.1.9.7")
 
@@ -327,7 +332,8 @@ def _(w):
 
 @case("S1-static-listed-name", "success", made=1)
 def _(w):
-    return w.ask(PKCS_REQ, csr(w.key, "a.static.test", san=["a.static.test"], challenge=w.options.static), w.stranger("a.static.test"), "static")
+    name = "a.static.test"
+    return w.ask(PKCS_REQ, csr(w.key, name, san=[name], challenge=w.options.static), w.stranger(name), "static")
 
 
 @case("S1-static-elsewhere", ASKED)
@@ -412,6 +418,11 @@ def device(w):
     return w.device
 
 
+def once(w):
+    """Of the endpoint that gives nothing but first certificates."""
+    return w.once("once", lambda: w.enrolled(endpoint="once"))
+
+
 def look_alike(w, key=None, issuer_key=None, serial=None):
     """All that our device's certificate says, its issuer and its serial number too, signed by somebody else."""
     ours = w.device.certificate
@@ -431,13 +442,14 @@ renewal("V26-same-names-same-key", lambda w: look_alike(w, w.device.key))
 renewal("V26-other-serial", lambda w: look_alike(w, serial=4711))
 renewal("V26-self-signed", lambda w: Party(w.key, self_signed(w.key, name_of(w.device.certificate))))
 renewal("V26-self-signed-with-the-key", lambda w: Party(w.device.key, self_signed(w.device.key, name_of(w.device.certificate))))
-renewal("V26-our-device-as-ca", lambda w: issued_by(w, w.other_key, name_of(w.device.certificate), w.device.certificate.subject, w.device.key))
+renewal("V26-our-device-as-ca", lambda w: issued_by(
+    w, w.other_key, name_of(w.device.certificate), w.device.certificate.subject, w.device.key))
 renewal("S3-not-by-its-key", lambda w: Party(w.other_key, w.device.certificate))
 renewal("S3-by-the-ra", lambda w: Party(w.other_key, w.ra()))
 renewal("V11-of-another-ca", lambda w: w.once("rooted", lambda: w.enrolled(endpoint="rooted")))
 renewal("V11-at-another-ca", device, endpoint="rooted")
 renewal("V11-of-another-profile", device, endpoint="brief")
-renewal("S3-where-there-is-none", lambda w: w.once("once", lambda: w.enrolled(endpoint="once")), endpoint="once")
+renewal("S3-where-there-is-none", lambda w: once(w), endpoint="once")
 renewal("S3-by-a-PKCSReq", device, kind=PKCS_REQ, outcomes=("success",), made=1)  # as before there was RenewalReq
 renewal("S3-by-a-PKCSReq-other-name", device, "dev-x.t.test", kind=PKCS_REQ, san=["dev-x.t.test"])
 
@@ -624,13 +636,14 @@ def _(w):
     name = w.name()
     request = w.request(name, endpoint="both")
     result = w.ask(PKCS_REQ, request, w.stranger(name), "both")
-    need(w.ask(PKCS_REQ, csr(w.other_key, name, san=[name], challenge=w.secrets[-1]), w.stranger(name, w.other_key), "both").outcome == ASKED,
-         "the challenge is good for two")
+    other = csr(w.other_key, name, san=[name], challenge=w.secrets[-1])
+    need(w.ask(PKCS_REQ, other, w.stranger(name, w.other_key), "both").outcome == ASKED, "the challenge is good for two")
     return result
 
 
 for title, content in (("garbage", b"garbage"), ("empty", b""), ("a-request", None), ("sequence", der(0x30)), ("one-name", None)):
-    case("SP11-content-" + title, ASKED, CHECK, "badCertId")(lambda w, content=content: w.ask(CERT_POLL, w.request() if content is None else content))
+    case("SP11-content-" + title, ASKED, CHECK, "badCertId")(
+        lambda w, content=content: w.ask(CERT_POLL, w.request() if content is None else content))
 
 
 # SP13: certificates and CRLs.
@@ -666,10 +679,8 @@ fetched("SP13-certificate-by-nobody", GET_CERT, of_device, lambda w: w.stranger(
 fetched("SP13-certificate-by-a-look-alike", GET_CERT, of_device, look_alike)
 fetched("SP13-certificate-that-is-not", GET_CERT, missing_serial, device)
 fetched("SP13-certificate-of-another-ca", GET_CERT, lambda w: issuer_and_serial(w.stranger().certificate), device)
-fetched("SP13-certificate-switched-off", GET_CERT, lambda w: issuer_and_serial(w.once("once", lambda: w.enrolled(endpoint="once")).certificate),
-        lambda w: w.once("once", lambda: w.enrolled(endpoint="once")), endpoint="once")
-fetched("SP13-crl-switched-off", GET_CRL, lambda w: issuer_and_serial(w.once("once", lambda: w.enrolled(endpoint="once")).certificate),
-        lambda w: w.once("once", lambda: w.enrolled(endpoint="once")), endpoint="once")
+for title, kind in (("certificate", GET_CERT), ("crl", GET_CRL)):
+    fetched("SP13-%s-switched-off" % title, kind, lambda w: issuer_and_serial(once(w).certificate), lambda w: once(w), endpoint="once")
 fetched("SP13-crl-of-another-ca", GET_CRL, lambda w: issuer_and_serial(w.stranger().certificate), device)
 for kind, title in ((GET_CERT, "certificate"), (GET_CRL, "crl")):
     for what, content in (("garbage", b"garbage"), ("empty", b""), ("negative-serial", der(0x30, der(0x30), der(2, b"\xff"))),
@@ -699,7 +710,8 @@ def _(w):
 def ended(w, endpoint):
     device = w.once(endpoint, lambda: w.enrolled(endpoint=endpoint))
     until = time.monotonic() + 120
-    while datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) <= device.certificate.not_valid_after + datetime.timedelta(seconds=1):
+    end = device.certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    while datetime.datetime.now(datetime.timezone.utc) <= end:
         need(time.monotonic() < until, "it does not end")
         time.sleep(0.2)
     name = name_of(device.certificate)

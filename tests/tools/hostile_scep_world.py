@@ -99,6 +99,7 @@ class Result:
 
     def __init__(self, answer, transaction=None, nonce=None, endpoint="gate", by=None):
         self.answer, self.transaction, self.nonce, self.endpoint, self.by = answer, transaction, nonce, endpoint, by
+        self.csr_key = None  # where it is not the signer's
         is_message = answer.status == 200 and answer.header("Content-Type") == MESSAGE_TYPE
         self.reply = wire.CertRep(answer.body) if is_message else None
 
@@ -121,11 +122,9 @@ class Result:
 
     def certificate(self):
         found, _ = self.content()
-        key = self.by.key if self.csr_key is None else self.csr_key
-        need(found and found[0].public_key().public_numbers() == key.public_key().public_numbers(), "not the certificate that was asked for")
+        key = self.csr_key or self.by.key
+        need(found and found[0].public_key().public_numbers() == key.public_key().public_numbers(), "a certificate of another key")
         return found[0]
-
-    csr_key = None
 
 
 class Prepared:

@@ -6,7 +6,7 @@ written has a parameter for all that a test may want to be wrong, and what is re
 
 Shell tests use it for what the openssl program cannot do, which is the signed attributes:
 
-  scep_wire.py sign --type 21 --key k.pem --cert c.pem --content enveloped.der [--transaction ID] > message.der
+  scep_wire.py sign --type 21 --key k.pem --cert c.pem --content enveloped.der [--transaction ID] [--ber] > message.der
   scep_wire.py show reply.der          messageType, pkiStatus, failInfo and the rest, a line each
   scep_wire.py name --issuer ca.pem (--subject csr.der | --serial HEX) > content.der     what CertPoll and GetCert enclose
 """
@@ -115,6 +115,22 @@ def printable(text):
 
 def octets(data):
     return der(4, data)
+
+
+def ber(data, piece=1000):
+    """The same in BER: open lengths wherever there may be one, long OCTET STRINGs in pieces."""
+    written = b""
+    while data:
+        one = Tlv(data, more=True)
+        data = one.rest
+        if one.tag & 0x20:
+            written += bytes([one.tag]) + b"\x80" + ber(one.body) + b"\0\0"
+        elif one.tag == 4 and len(one.body) > piece:
+            pieces = [octets(one.body[at:at + piece]) for at in range(0, len(one.body), piece)]
+            written += b"\x24\x80" + b"".join(pieces) + b"\0\0"
+        else:
+            written += one.all
+    return written
 
 
 def attribute(name, *values):
@@ -466,7 +482,8 @@ def run_sign(options):
     key = load(options.key, lambda data: serialization.load_pem_private_key(data, None))
     certificate = load(options.cert, x509.load_pem_x509_certificate)
     content = load(options.content, bytes)
-    sys.stdout.buffer.write(pki_message(key, certificate, options.type, content, options.transaction))
+    message = pki_message(key, certificate, options.type, content, options.transaction)
+    sys.stdout.buffer.write(ber(message) if options.ber else message)
 
 
 def run_show(options):
@@ -494,6 +511,7 @@ def main():
     for option in ("type", "key", "cert", "content"):
         command.add_argument("--" + option, required=True)
     command.add_argument("--transaction")
+    command.add_argument("--ber", action="store_true")
     command.set_defaults(run=run_sign)
     command = commands.add_parser("show")
     command.add_argument("reply")

@@ -386,17 +386,19 @@ static void test_scep_has_defaults(void **state)
 	assert_int_equal(scep->ra_key, KEY_RSA2048);
 	assert_int_equal(scep->request_lifetime_s, 7 * 86400);
 	assert_null(scep->intune.tenant);
+	assert_null(scep->next_ca);
 	config_free(&config);
 
 	config = parsed(op, with_line(op, 14, SCEP
 		"    authentication: [static]\n    static_challenge_file: one\n    static_names: [\"dns:*.fleet.example\"]\n"
-		"    renewal_after_expiry: 30d\n    approval: manual\n    compatibility: [sha1, 3des]\n    ra_key: RSA-4096\n"
-		"    get_cert: false\n    get_crl: false"));
+		"    renewal_after_expiry: 30d\n    approval: manual\n    compatibility: [sha1, ber, 3des]\n    ra_key: RSA-4096\n"
+		"    get_cert: false\n    get_crl: false\n    next_ca: next.pem"));
 	scep = config_scep(config, "default");
 	assert_string_equal(scep->static_challenge_file, "/srv/ca/one");
+	assert_string_equal(scep->next_ca, "/srv/ca/next.pem");
 	assert_string_equal(scep->static_names.items[0], "dns:*.fleet.example");
 	assert_int_equal(scep->renewal_after_expiry_s, 30 * 86400);
-	assert_int_equal(scep->compatibility, SCEP_ACCEPTS_3DES | SCEP_ACCEPTS_SHA1);
+	assert_int_equal(scep->compatibility, SCEP_ACCEPTS_3DES | SCEP_ACCEPTS_SHA1 | SCEP_ACCEPTS_BER);
 	assert_int_equal(scep->ra_key, KEY_RSA4096);
 	assert_true(scep->is_manual && !scep->serves_certificates && !scep->serves_crl);
 	config_free(&config);
@@ -426,7 +428,7 @@ static void test_scep_that_cannot_be_S1_V44(void **state)
 		{ 14, SCEP "    authentication: [anybody]", "20: scep[0].authentication[0]: \"anybody\" is none of" },
 		{ 14, SCEP "    renewal: false", "20: scep[0].renewal: without authentication and renewal nobody" },
 		{ 14, SCEP "    authentication: [challenge]\n    renewal: false\n    renewal_after_expiry: 1d", "22: scep[0].renewal_after_expiry: renewal is off" },
-		{ 14, SCEP "    compatibility: [des]", "20: scep[0].compatibility[0]: \"des\" is none of" },
+		{ 14, SCEP "    compatibility: [md5]", "20: scep[0].compatibility[0]: \"md5\" is none of" },
 		{ 14, SCEP "    ra_key: P-256", "20: scep[0].ra_key: \"P-256\" is none of" },
 		{ 14, SCEP "    approval: perhaps", "20: scep[0].approval: \"perhaps\" is neither" },
 		{ 14, SCEP "  - name: default\n    profile: mobile", "20: scep[1].name: another SCEP endpoint" },

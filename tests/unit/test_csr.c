@@ -172,6 +172,46 @@ static void test_possession(void **state)
 	refuse(desk, ERR_MALFORMED, "does not verify", maker_request(op, &maker));
 }
 
+/* S8: by rules for old devices, and by them only as far as that. */
+static void test_sha1_for_old_devices(void **state)
+{
+	struct desk *desk = *state;
+	struct op *op = desk->op;
+	struct csr_rules old = csr_rules_dns;
+	old.takes_sha1 = true;
+	AUTO(EVP_PKEY) *rsa = maker_key(KEY_RSA2048);
+	struct maker_request maker = { .key = rsa, .digest = "SHA1" };
+	struct csr csr;
+	assert_ok(op, csr_parse(op, maker_request(op, &maker), &old, &csr));
+	assert_true(csr.is_sha1);
+	maker.digest = "MD5";
+	assert_err(op, ERR_POLICY, csr_parse(op, maker_request(op, &maker), &old, &csr));
+	maker = (struct maker_request){ .key = desk->key, .digest = "SHA1" };
+	assert_err(op, ERR_POLICY, csr_parse(op, maker_request(op, &maker), &old, &csr));
+	maker.digest = "SHA256";
+	assert_ok(op, csr_parse(op, maker_request(op, &maker), &old, &csr));
+	assert_false(csr.is_sha1);
+}
+
+/* S5: what nobody has changed is whole, whatever it asks for; what somebody has changed is not, wherever that was. */
+static void test_whole(void **state)
+{
+	struct desk *desk = *state;
+	struct op *op = desk->op;
+	struct csr csr;
+	struct bytes asks_for_too_much = with_names(desk, maker_text(op, DER_CONTEXT(1), "ann@example.com"));
+	assert_err(op, ERR_POLICY, csr_parse(op, asks_for_too_much, &csr_rules_dns, &csr));
+	struct bytes spki;
+	assert_true(csr_is_whole(op, asks_for_too_much, &csr_rules_dns, &spki));
+	for (size_t i = 0; i < asks_for_too_much.n; i++) {
+		uint8_t *changed = arena_alloc(op->arena, asks_for_too_much.n);
+		memcpy(changed, asks_for_too_much.p, asks_for_too_much.n);
+		changed[i] ^= 1;
+		if (csr_is_whole(op, (struct bytes){ changed, asks_for_too_much.n }, &csr_rules_dns, &spki))
+			fail_msg("octet %zu was changed, and it is whole", i);
+	}
+}
+
 /* N13 */
 static void test_form(void **state)
 {
@@ -492,6 +532,8 @@ int main(void)
 		DESK_TEST(test_good_without_names),
 		DESK_TEST(test_common_name_counts),
 		DESK_TEST(test_signatures),
+		DESK_TEST(test_sha1_for_old_devices),
+		DESK_TEST(test_whole),
 		DESK_TEST(test_possession),
 		DESK_TEST(test_form),
 		DESK_TEST(test_depth),

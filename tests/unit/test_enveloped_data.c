@@ -219,7 +219,7 @@ static void test_recipients_of_other_kinds_S6(void **state)
 	assert_err(op, ERR_MALFORMED, enveloped_data_read(op, cms_end(op, by_oaep, content), &modern, &message));
 }
 
-/* S8: triple DES where the rules have it; single DES, RC2, and modes that are none of ours nowhere. */
+/* S8: triple and single DES where the rules have them; RC2, and modes that are none of ours nowhere. */
 static void test_ciphers_by_rule_S8(void **state)
 {
 	struct op *op = *state;
@@ -228,6 +228,14 @@ static void test_ciphers_by_rule_S8(void **state)
 	struct bytes triple = cms_encrypt(op, some_content(op, 9), certificate, EVP_des_ede3_cbc(), 0);
 	assert_err(op, ERR_POLICY, enveloped_data_read(op, triple, &modern, &message));
 	assert_ok(op, enveloped_data_read(op, triple, &old_clients, &message));
+	static const struct enveloped_rules oldest = { .takes_des = true };
+	struct bytes content, single;
+	assert_ok(op, enveloped_data_write(op, some_content(op, 9), certificate, CIPHER_DES, &single));
+	assert_err(op, ERR_POLICY, enveloped_data_read(op, single, &old_clients, &message));
+	assert_err(op, ERR_POLICY, enveloped_data_read(op, triple, &oldest, &message));
+	assert_ok(op, enveloped_data_read(op, single, &oldest, &message));
+	assert_ok(op, enveloped_data_open(op, &message, unwrap(op, rsa_key(), message.recipients[0].encrypted_key).p, &content));
+	assert_true(bytes_equal(content, some_content(op, 9)));
 	static const char *const oids[] = { "1.3.14.3.2.7", "1.2.840.113549.3.2", "1.2.840.113549.3.4", "2.16.840.1.101.3.4.1.6",
 					    "2.16.840.1.101.3.4.1.1" };
 	for (unsigned i = 0; i < sizeof oids / sizeof *oids; i++) {
@@ -238,6 +246,22 @@ static void test_ciphers_by_rule_S8(void **state)
 		struct bytes der = MAKER_ENVELOPED(op, .certificate = certificate, .cipher = cipher);
 		assert_err(op, ERR_POLICY, enveloped_data_read(op, der, &old_clients, &message));
 	}
+}
+
+/* The example of FIPS 81, with a block of padding behind it. */
+static void test_single_DES_is_what_others_call_so(void **state)
+{
+	struct op *op = *state;
+	static const uint8_t key[] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef };
+	const struct enveloped_data message = {
+		.cipher = CIPHER_DES,
+		.iv = BYTES_LITERAL("\x12\x34\x56\x78\x90\xab\xcd\xef"),
+		.content = BYTES_LITERAL("\xe5\xc7\xcd\xde\x87\x2b\xf2\x7c\x43\xe9\x34\x00\x8c\x38\x9c\x0f"
+					 "\x68\x37\x88\x49\x9a\x7c\x05\xf6\x62\xc1\x6a\x27\xe4\xfc\xf2\x77"),
+	};
+	struct bytes content;
+	assert_ok(op, enveloped_data_open(op, &message, key, &content));
+	assert_true(bytes_equal(content, (struct bytes)BYTES_LITERAL("Now is the time for all ")));
 }
 
 struct row {
@@ -495,6 +519,7 @@ int main(void)
 		TEST(test_other_writers),
 		TEST(test_recipients_of_other_kinds_S6),
 		TEST(test_ciphers_by_rule_S8),
+		TEST(test_single_DES_is_what_others_call_so),
 		TEST(test_messages_that_are_none_S6),
 		TEST(test_paddings_S5),
 		TEST(test_failures_are_one_S5),

@@ -95,6 +95,7 @@ static void test_nobody_fills_a_label_alone(void **state)
 	assert_string_equal(a.retry_after, "60");
 	assert_non_null(strstr(a.body, "est-user:robot"));
 	ASSERT_SENT(h, 202, .path = path, .user = "robot", .csr = first);
+	advance(1);
 	ASSERT_SENT(h, 202, .path = path, .user = "dev-1", .csr = EST_CSR(h, .cn = "dev-1"));
 	est_house_decide(h, false, NULL); /* the oldest: it makes room for one */
 	ASSERT_SENT(h, 202, .path = path, .user = "robot", .csr = more);

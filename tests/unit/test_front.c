@@ -653,7 +653,9 @@ static struct address_key key_of(const char *text)
 						   : (void *)&((struct sockaddr_in *)&from)->sin_addr;
 
 	assert_int_equal(inet_pton(from.ss_family, text, address), 1);
-	return address_key(&from);
+	struct address_key key = address_key(&from), of_text = address_key_of_text(text);
+	assert_true(key.high == of_text.high && key.low == of_text.low);
+	return key;
 }
 
 static void test_counts_by_address(void **state)

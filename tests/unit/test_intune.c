@@ -32,6 +32,7 @@ struct scene {
 	struct microsoft microsoft;
 	struct intune *intune;
 	struct config_scep *endpoint; /* "devices" */
+	const struct config_scep *reloaded;
 	struct op *op;
 	struct fake_node *node; /* the second one, where there is one */
 	struct intune *intune_there;
@@ -54,7 +55,8 @@ static void configure(struct scene *s)
 	config->profiles[0] = (struct config_profile){ .name = "device", .ca = "issuing", .door = DOOR_SCEP };
 	config->profiles[1] = (struct config_profile){ .name = "printer", .ca = "issuing", .door = DOOR_SCEP };
 	config->n_profiles = 2;
-	config->scep = arena_alloc_array(s->fake->arena, 1, sizeof *config->scep);
+	config->limits.lane_wait = 8;
+	config->scep = arena_alloc_array(s->fake->arena, 2, sizeof *config->scep);
 	config->n_scep = 1;
 	config->scep[0] = (struct config_scep){ .name = "devices",
 						.profile = "device",
@@ -174,7 +176,7 @@ static void keeps_to_the_time(void **state)
 	assert_ok(s->op, validate(s));
 	assert_true(s->microsoft.timeout_ms <= 3000);
 	s->op->deadline_ms = clock_monotonic_ms() - 1;
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
 	s->op->deadline_ms = 0;
 }
 
@@ -197,7 +199,7 @@ static void every_code_but_success_is_a_no(void **state)
 		answer(s, MICROSOFT_VALIDATE, 200,
 		       arena_printf(s->op->arena, "{\"code\":\"%s\",\"errorDescription\":\"for a test\"}", codes[i]));
 		result r = validate(s);
-		bool is_no = strstr(codes[i], "\\u") != NULL ? r.err == ERR_BUSY : r.err == ERR_DENIED;
+		bool is_no = strstr(codes[i], "\\u") != NULL ? r.err == ERR_BACKEND : r.err == ERR_DENIED;
 		if (!is_no)
 			fail_msg("%s: %s %s", codes[i], err_name(r.err), s->op->detail);
 		if (r.err == ERR_DENIED)
@@ -246,15 +248,15 @@ static void anything_else_is_no_answer(void **state)
 			.status = answers[i].status, .body = answers[i].body, .content_type = answers[i].content_type
 		};
 		result r = validate(s);
-		if (r.err != ERR_BUSY)
+		if (r.err != ERR_BACKEND)
 			fail_msg("%u %s: %s", answers[i].status, answers[i].body, err_name(r.err));
 		ASSERT_TEXT(s, "Intune could not be asked");
 		op_clear_failure(s->op);
 	}
 	s->microsoft.answers[MICROSOFT_VALIDATE] = (struct microsoft_answer){ .is_away = true };
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
 	fake_courier_set_gone(true);
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
 	fake_courier_set_gone(false);
 	be_well(s);
 	assert_ok(s->op, validate(s));
@@ -270,7 +272,92 @@ static void a_yes_is_not_kept(void **state)
 	answer(s, MICROSOFT_VALIDATE, 200, "{\"code\":\"ChallengeExpired\",\"errorDescription\":\"\"}");
 	assert_err(s->op, ERR_DENIED, validate(s));
 	s->microsoft.answers[MICROSOFT_VALIDATE].is_away = true;
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
+}
+
+/* --- F3: turns --- */
+
+/* Requests of which each comes while Microsoft has all before it in its hands. */
+struct crowd {
+	struct scene *s;
+	const char *const *remotes; /* "-": of the other endpoint, from then on; up to NULL */
+	const struct config_scep *endpoint;
+	unsigned n_asked, n_sent_away;
+};
+
+static void come(struct crowd *crowd)
+{
+	const char *remote = *crowd->remotes;
+	if (remote == NULL)
+		return;
+	crowd->remotes++;
+	if (text_equal(remote, "-")) {
+		crowd->endpoint++;
+		come(crowd);
+		return;
+	}
+	struct op *op = op_new();
+	text_copy(op->actor.remote, sizeof op->actor.remote, remote);
+	result r = intune_validate(op, crowd->s->intune, crowd->endpoint, "tx-1", CSR);
+	crowd->n_asked += r.err == ERR_NONE;
+	crowd->n_sent_away += r.err == ERR_BUSY;
+	if (r.err == ERR_BUSY) /* at once, and so the next one comes after it */
+		come(crowd);
+	op_free(&op);
+}
+
+static void another_comes(void *arg, enum microsoft_door door)
+{
+	if (door == MICROSOFT_VALIDATE)
+		come(arg);
+}
+
+static void assert_crowd(struct scene *s, const char *const *remotes, unsigned n_asked, unsigned n_sent_away)
+{
+	struct crowd crowd = { .s = s, .remotes = remotes, .endpoint = s->endpoint };
+	unsigned before = s->microsoft.n[MICROSOFT_VALIDATE];
+	s->microsoft.during = another_comes;
+	s->microsoft.during_arg = &crowd;
+	come(&crowd);
+	s->microsoft.during = NULL;
+	assert_int_equal(crowd.n_asked, n_asked);
+	assert_int_equal(crowd.n_sent_away, n_sent_away);
+	assert_int_equal(s->microsoft.n[MICROSOFT_VALIDATE] - before, n_asked);
+}
+
+#define A "192.0.2.1"
+#define B "192.0.2.2"
+#define C "192.0.2.3"
+#define D "192.0.2.4"
+
+/* Of eight threads an address has two, an endpoint four, and all endpoints six; whoever is done makes room. */
+static void few_hold_threads_at_once_F3(void **state)
+{
+	struct scene *s = *state;
+	struct config *config = s->fake->config;
+	static const char *const one[] = { A, A, A, A, B, NULL }, *const many[] = { A, A, B, B, C, D, NULL };
+	static const char *const network[] = { "2001:db8::1", "2001:db8::2:2", "2001:db8::3", "2001:db8:0:1::1", NULL };
+	static const char *const all[] = { A, B, C, D, "-", A, B, C, D, "192.0.2.5", NULL };
+	config->scep[1] = config->scep[0];
+	config->scep[1].name = "printers";
+	config->n_scep = 2;
+	intune_free(&s->intune);
+	s->intune = intune_new(s->fake->authority, NULL);
+	assert_crowd(s, one, 3, 2);
+	assert_crowd(s, many, 4, 2);
+	assert_crowd(s, network, 3, 1);
+	assert_crowd(s, all, 6, 3);
+	assert_crowd(s, one, 3, 2);
+}
+
+/* A narrow lane is one all the same. */
+static void one_can_always_be_asked_about_F3(void **state)
+{
+	struct scene *s = *state;
+	static const char *const two[] = { A, B, NULL };
+	s->fake->config->limits.lane_wait = 1;
+	assert_crowd(s, two, 1, 1);
+	assert_crowd(s, two, 1, 1);
 }
 
 /* --- IN1: tokens --- */
@@ -302,7 +389,7 @@ static void a_refused_token_is_replaced_once(void **state)
 	assert_int_equal(m->n[MICROSOFT_TOKENS], 8);
 	assert_int_equal(m->n[MICROSOFT_VALIDATE], 3);
 	m->n_uses = 0;
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
 	assert_int_equal(m->n[MICROSOFT_TOKENS], 9);
 	assert_int_equal(m->n[MICROSOFT_VALIDATE], 5);
 }
@@ -329,7 +416,7 @@ static void without_a_token_there_is_no_yes(void **state)
 	struct scene *s = *state;
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
 		answer(s, MICROSOFT_TOKENS, answers[i].status, answers[i].body);
-		assert_int_equal(validate(s).err, ERR_BUSY);
+		assert_int_equal(validate(s).err, ERR_BACKEND);
 		ASSERT_TEXT(s, answers[i].words);
 		assert_false(says(s, "s3cr"));
 		op_clear_failure(s->op);
@@ -366,17 +453,17 @@ static void places_are_looked_for_again_after_an_error(void **state)
 	struct scene *s = *state;
 	assert_ok(s->op, validate(s));
 	s->microsoft.answers[MICROSOFT_VALIDATE].is_away = true;
-	assert_err(s->op, ERR_BUSY, validate(s));
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
 	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 1);
 	advance(60);
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
 	be_well(s);
 	assert_ok(s->op, validate(s));
 	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 2);
 	answer(s, MICROSOFT_VALIDATE, 404, "{}");
 	advance(60);
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
 	be_well(s);
 	assert_ok(s->op, validate(s));
 	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 3);
@@ -407,7 +494,7 @@ static void without_a_place_there_is_no_yes(void **state)
 	struct scene *s = *state;
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
 		answer(s, MICROSOFT_SERVICES, answers[i].status, answers[i].body);
-		if (validate(s).err != ERR_BUSY)
+		if (validate(s).err != ERR_BACKEND)
 			fail_msg("%s", answers[i].body);
 		op_clear_failure(s->op);
 		advance(1801);
@@ -425,7 +512,56 @@ static void other_settings_bring_other_tokens(void **state)
 	assert_int_equal(s->microsoft.n[MICROSOFT_TOKENS], 4);
 	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 2);
 	other.name = "unknown";
-	assert_err(s->op, ERR_BUSY, validate(s));
+	assert_err(s->op, ERR_BACKEND, validate(s));
+}
+
+/* A reload while Microsoft is asked, and a request under the new settings before that one has its answer. */
+static void reload_meanwhile(void *arg, enum microsoft_door door)
+{
+	struct scene *s = arg;
+	struct op *op = op_new();
+	(void)door;
+	s->microsoft.during = NULL;
+	assert_ok(op, intune_validate(op, s->intune, s->reloaded, "tx-2", CSR));
+	op_free(&op);
+}
+
+static void reload_meanwhile_without_services(void *arg, enum microsoft_door door)
+{
+	struct scene *s = arg;
+	if (door != MICROSOFT_SERVICES)
+		return;
+	reload_meanwhile(s, door);
+	answer(s, MICROSOFT_SERVICES, 200, "{\"value\":[]}");
+}
+
+static void a_reload_meanwhile_keeps_no_token_of_before(void **state)
+{
+	struct scene *s = *state;
+	struct config_scep reloaded = *s->endpoint;
+	s->reloaded = &reloaded;
+	s->microsoft.during = reload_meanwhile;
+	s->microsoft.during_arg = s;
+	assert_ok(s->op, validate(s)); /* was given token-1 for Graph, when token-2 was there already */
+	assert_string_equal(s->microsoft.authorization[MICROSOFT_SERVICES], "Bearer token-1");
+	advance(1801); /* Graph is asked again, and its token is still good */
+	s->endpoint = &reloaded;
+	assert_ok(s->op, validate(s));
+	assert_string_equal(s->microsoft.authorization[MICROSOFT_SERVICES], "Bearer token-2");
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 3);
+}
+
+static void a_reload_meanwhile_keeps_no_place_of_before(void **state)
+{
+	struct scene *s = *state;
+	struct config_scep reloaded = *s->endpoint;
+	s->reloaded = &reloaded;
+	s->microsoft.during = reload_meanwhile_without_services;
+	s->microsoft.during_arg = s;
+	assert_err(s->op, ERR_BACKEND, validate(s)); /* its tenant has none */
+	s->endpoint = &reloaded;
+	assert_ok(s->op, validate(s));
+	assert_int_equal(s->microsoft.n[MICROSOFT_SERVICES], 2);
 }
 
 /* --- a certificate in place of the secret --- */
@@ -952,6 +1088,8 @@ int main(void)
 		SCENE(every_code_but_success_is_a_no),
 		SCENE(anything_else_is_no_answer),
 		SCENE(a_yes_is_not_kept),
+		SCENE(few_hold_threads_at_once_F3),
+		SCENE(one_can_always_be_asked_about_F3),
 		SCENE(a_token_is_kept_until_shortly_before_its_end),
 		SCENE(a_refused_token_is_replaced_once),
 		SCENE(without_a_token_there_is_no_yes),
@@ -960,6 +1098,8 @@ int main(void)
 		SCENE(places_are_looked_for_again_after_an_error),
 		SCENE(without_a_place_there_is_no_yes),
 		SCENE(other_settings_bring_other_tokens),
+		SCENE(a_reload_meanwhile_keeps_no_token_of_before),
+		SCENE(a_reload_meanwhile_keeps_no_place_of_before),
 		SCENE(signs_an_assertion),
 		SCENE(looks_at_its_files_before_it_needs_them),
 		SCENE(tells_of_a_certificate),

@@ -336,10 +336,16 @@ static void test_bounds(void **state)
 	static const struct question unbounded[] = { { "uri:https://10.1.2.3/", true }, { "uri:sip:a@evil.example", true },
 						     { "dns:evil.example", true }, { "upn:a@evil.example", true } };
 	ASK(op, &profile, unbounded);
-	/* Intune's form of a SID is an ordinary URI, but within bounds it is given where SIDs are. */
-	static const struct question sid_tag[] = { { "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1", true } };
-	profile.names &= ~IDENTIFIER_BIT(IDENTIFIER_SID);
+	/* Intune's form of a SID is a URI, and given where SIDs are. */
+	static const struct question sid_tag[] = { { "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1", true },
+						   { "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-01", false },
+						   { "uri:tag:microsoft.com,2022-09-14:sid:", false } };
 	ASK(op, &profile, sid_tag);
+	static const struct question no_sid_tag[] = { { "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1", false },
+						      { "uri:tag:Microsoft.COM,2022-09-14:SID:S-1-5-21-1", false },
+						      { "uri:tag:microsoft.com,2022-09-14:x", true } };
+	profile.names &= ~IDENTIFIER_BIT(IDENTIFIER_SID);
+	ASK(op, &profile, no_sid_tag);
 	static const struct question bounded_tag[] = { { "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1", false },
 						       { "uri:urn:x:y", true }, { "dns:a.corp.example sid:S-1-5-21-1", false } };
 	profile.permitted_names.n = 1;

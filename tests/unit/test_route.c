@@ -140,6 +140,24 @@ static void test_hands_on_params_undecoded(void **state) /* V12: a variant insid
 	assert_param(&call, 0, "x;y");
 }
 
+static enum lane_name by_method(const struct call *call)
+{
+	return call->method == HTTP_POST ? LANE_WAIT : LANE_READ;
+}
+
+/* F3: one address, and calls that wait for others as well as calls that must not. */
+static void test_chooses_a_lane_for_each_call(void **state)
+{
+	const struct call get = { .method = HTTP_GET }, post = { .method = HTTP_POST };
+	const struct route always = { .lane = LANE_SIGN }, chosen = { .lane = LANE_SIGN, .choose_lane = by_method };
+
+	(void)state;
+	assert_int_equal(route_lane(&always, &get), LANE_SIGN);
+	assert_int_equal(route_lane(&always, &post), LANE_SIGN);
+	assert_int_equal(route_lane(&chosen, &get), LANE_READ);
+	assert_int_equal(route_lane(&chosen, &post), LANE_WAIT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +168,7 @@ int main(void)
 		cmocka_unit_test(test_keeps_listeners_apart),
 		cmocka_unit_test(test_knows_no_other_spelling),
 		cmocka_unit_test(test_hands_on_params_undecoded),
+		cmocka_unit_test(test_chooses_a_lane_for_each_call),
 	};
 	return cmocka_run_group_tests_name("route", tests, setup, teardown);
 }

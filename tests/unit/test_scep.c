@@ -1,12 +1,16 @@
 /* pkiMessages: addresses, what is wrong with CMS, message types, nonces, ciphers, and what anybody may ask. */
 #include "tests/unit/scep_scene.h"
 
+#include <openssl/cms.h>
+#include <openssl/pem.h>
 #include <openssl/pkcs7.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/openssl_auto.h"
 #include "base/text.h"
 #include "tests/fake/cms_maker.h"
+#include "tests/fake/fake_token.h"
 
 static struct bytes good_csr(struct scep_house *h, const char *cn)
 {
@@ -31,7 +35,7 @@ static void test_capabilities_SP1(void **state)
 	assert_non_null(strstr(text_of(h, &seen), "SHA-1\n"));
 	seen = ASSERT_HTTP(h, 200, .target = "/scep/closed?operation=GetCACaps");
 	assert_null(strstr(text_of(h, &seen), "Renewal"));
-	assert_null(strstr(text_of(h, &seen), "GetNextCACert")); /* SP14: not said, and not there */
+	assert_null(strstr(text_of(h, &seen), "GetNextCACert")); /* SP14: without next_ca not said, and not there */
 	ASSERT_HTTP(h, 404, .target = "/scep/default?operation=GetNextCACert");
 }
 
@@ -52,6 +56,154 @@ static void test_ca_certificates_SP3(void **state)
 		OPENSSL_free(der);
 	}
 	PKCS7_free(message);
+}
+
+static const char *write_next(struct scep_house *h, struct bytes content)
+{
+	const char *path = files_join(h->fake->arena, h->fake->dir, "next.pem");
+	assert_ok(h->op, files_write(h->op, path, 0600, content));
+	return path;
+}
+
+static struct bytes pem_of(struct scep_house *h, const struct bytes *certificates, unsigned n)
+{
+	AUTO(BIO) *out = BIO_new(BIO_s_mem());
+	char *p;
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(PEM_write_bio(out, "CERTIFICATE", "", certificates[i].p, (long)certificates[i].n) > 0, 1);
+	long size = BIO_get_mem_data(out, &p);
+	return arena_bytes(h->op->arena, (struct bytes){ (uint8_t *)p, (size_t)size });
+}
+
+/* OpenSSL's CMS finds it signed by the CA of now (an EC key), and these certificates in its content, in this order. */
+static void assert_announced(struct scep_house *h, const struct scep_seen *seen, const struct bytes *expected, unsigned n)
+{
+	AUTO(BIO) *in = BIO_new_mem_buf(seen->body.p, (int)seen->body.n), *out = BIO_new(BIO_s_mem());
+	STACK_OF(X509) *signers = sk_X509_new_null();
+	const unsigned char *p;
+	assert_string_equal(seen->content_type, "application/x-x509-next-ca-cert");
+	sk_X509_push(signers, h->fake->issuing->certificate);
+	CMS_ContentInfo *cms = d2i_CMS_bio(in, NULL);
+	assert_non_null(cms);
+	assert_int_equal(CMS_verify(cms, signers, NULL, NULL, out, CMS_NOINTERN | CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY), 1);
+	long size = BIO_get_mem_data(out, (char **)&p);
+	PKCS7 *content = d2i_PKCS7(NULL, &p, size);
+	assert_int_equal(sk_X509_num(content->d.sign->cert), n);
+	assert_int_equal(sk_PKCS7_SIGNER_INFO_num(content->d.sign->signer_info), 0);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned char *der = NULL;
+		int der_n = i2d_X509(sk_X509_value(content->d.sign->cert, (int)i), &der);
+		assert_true(bytes_equal((struct bytes){ der, (size_t)der_n }, expected[i]));
+		OPENSSL_free(der);
+	}
+	PKCS7_free(content);
+	CMS_ContentInfo_free(cms);
+	sk_X509_free(signers);
+}
+
+#define NEXT "/scep/default?operation=GetNextCACert"
+
+static bool says_next(struct scep_house *h)
+{
+	struct scep_seen seen = ASSERT_HTTP(h, 200, .target = "/scep/default?operation=GetCACaps");
+	return strstr(text_of(h, &seen), "\nGetNextCACert\n") != NULL;
+}
+
+/* SP14: signed once, and again when the file is another. */
+static void test_next_ca_SP14(void **state)
+{
+	struct scep_house *h = *state;
+	struct ca *one = maker_ca(h->op, KEY_P256, clock_now_s(), clock_now_s() + 86400, -1);
+	struct ca *two = maker_ca(h->op, KEY_RSA2048, clock_now_s(), clock_now_s() + 2 * 86400, -1);
+	const struct bytes both[] = { two->der, one->der };
+	h->fake->config->scep[0].next_ca = write_next(h, pem_of(h, &two->der, 1));
+	assert_ok(h->op, scep_check(h->op, h->fake->config));
+	assert_false(says_next(h)); /* nobody has signed it yet, and a request does not */
+	ASSERT_HTTP(h, 404, .target = NEXT);
+	assert_ok(h->op, scep_refresh(h->op, h->scep));
+	uint64_t before = fake_token_signatures();
+	assert_true(says_next(h));
+	struct scep_seen seen = ASSERT_HTTP(h, 200, .target = NEXT);
+	assert_announced(h, &seen, &two->der, 1);
+	assert_ok(h->op, scep_refresh(h->op, h->scep));
+	struct scep_seen again = ASSERT_HTTP(h, 200, .target = NEXT "&message=ca");
+	assert_true(bytes_equal(seen.body, again.body));
+	assert_int_equal(fake_token_signatures(), before);
+	ASSERT_HTTP(h, 404, .target = "/scep/closed?operation=GetNextCACert");
+
+	write_next(h, pem_of(h, both, 2));
+	assert_ok(h->op, scep_refresh(h->op, h->scep));
+	assert_int_equal(fake_token_signatures(), before + 1);
+	seen = ASSERT_HTTP(h, 200, .target = NEXT);
+	assert_announced(h, &seen, both, 2);
+	advance(86400 + 1); /* the second one has ended */
+	assert_false(says_next(h));
+	ASSERT_HTTP(h, 404, .target = NEXT);
+	maker_ca_free(one);
+	maker_ca_free(two);
+}
+
+/* What is in the file no longer is announced no longer; while the token is away, nothing new is. */
+static void test_next_ca_that_goes_SP14(void **state)
+{
+	struct scep_house *h = *state;
+	struct ca *next = maker_ca(h->op, KEY_P256, clock_now_s(), clock_now_s() + 86400, -1);
+	struct config_scep *settings = &h->fake->config->scep[0];
+	const struct fake_token_faults busy = { .fail = ERR_BUSY };
+	const char *path = settings->next_ca = write_next(h, pem_of(h, &next->der, 1));
+	fake_token_set_faults(&busy);
+	assert_err(h->op, ERR_BUSY, scep_refresh(h->op, h->scep));
+	fake_token_set_faults(NULL);
+	ASSERT_HTTP(h, 404, .target = NEXT);
+	assert_ok(h->op, scep_refresh(h->op, h->scep));
+	ASSERT_HTTP(h, 200, .target = NEXT);
+	settings->next_ca = NULL;
+	ASSERT_HTTP(h, 404, .target = NEXT);
+	settings->next_ca = path;
+	ASSERT_HTTP(h, 200, .target = NEXT);
+	write_next(h, pem_of(h, &h->fake->issuing->der, 1));
+	assert_err(h->op, ERR_POLICY, scep_refresh(h->op, h->scep)); /* the CA of now is not the next one */
+	assert_false(says_next(h));
+	ASSERT_HTTP(h, 404, .target = NEXT);
+	maker_ca_free(next);
+}
+
+/* SP14: what an operator may have put there by mistake. */
+static void test_next_ca_files_that_are_refused(void **state)
+{
+	struct scep_house *h = *state;
+	struct op *op = h->op;
+	struct ca *next = maker_ca(op, KEY_P256, clock_now_s(), clock_now_s() + 86400, -1);
+	struct ca *old = maker_ca(op, KEY_P256, clock_now_s() - 86400, clock_now_s() - 1, -1);
+	const struct bytes leaf_first[] = { maker_self_signed(op, scep_key(1), "ra"), next->der }, old_behind[] = { next->der, old->der };
+	struct bytes good = pem_of(h, &next->der, 1), many[17];
+	for (unsigned i = 0; i < 17; i++)
+		many[i] = next->der;
+	const struct {
+		struct bytes content;
+		enum err err;
+	} rows[] = {
+		{ BYTES_NONE, ERR_MALFORMED },
+		{ BYTES_LITERAL("next CA\n"), ERR_MALFORMED },
+		{ next->der, ERR_MALFORMED },
+		{ { good.p, good.n / 2 }, ERR_MALFORMED },
+		{ maker_join(op, good, BYTES_LITERAL("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"), BYTES_NONE),
+		  ERR_MALFORMED },
+		{ pem_of(h, leaf_first, 2), ERR_POLICY },
+		{ pem_of(h, old_behind, 2), ERR_POLICY },
+		{ pem_of(h, many, 17), ERR_LIMIT },
+	};
+	struct config_scep *settings = &h->fake->config->scep[0];
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		settings->next_ca = write_next(h, rows[i].content);
+		assert_err(op, rows[i].err, scep_check(op, h->fake->config));
+	}
+	settings->next_ca = "/nowhere/next.pem";
+	assert_err(op, ERR_NOT_FOUND, scep_check(op, h->fake->config));
+	settings->next_ca = write_next(h, maker_join(op, BYTES_LITERAL("# the next one\n"), pem_of(h, many, 16), BYTES_NONE));
+	assert_ok(op, scep_check(op, h->fake->config));
+	maker_ca_free(next);
+	maker_ca_free(old);
 }
 
 /* SP2, V12: by GET and POST, exact addresses, exact words. */
@@ -214,8 +366,13 @@ static void test_looking_up_SP13(void **state)
 	assert_true(bytes_equal(seen.certificate, other));
 	ASSERT_REFUSED(h, .type = SCEP_GET_CERT, .content = scep_named(h, own)); /* who signed his certificate himself */
 	ASSERT_REFUSED(h, .type = SCEP_GET_CERT, .certificate = other, .key = scep_key(1), .content = scep_named(h, own));
-	ASSERT_SENT(h, FAILURE, SCEP_BAD_CERT_ID, .type = SCEP_GET_CERT, .certificate = own,
-		    .content = scep_named(h, maker_self_signed(h->op, scep_key(2), "x")));
+	struct bytes named = scep_named(h, own);
+	uint8_t *unknown = arena_alloc(h->op->arena, named.n);
+	memcpy(unknown, named.p, named.n);
+	unknown[named.n - 1] ^= 1; /* of the serial */
+	ASSERT_SENT(h, FAILURE, SCEP_BAD_CERT_ID, .type = SCEP_GET_CERT, .certificate = own, .content = { unknown, named.n });
+	ASSERT_BAD_MESSAGE(h, .type = SCEP_GET_CERT, .certificate = own,
+			   .content = scep_named(h, maker_self_signed(h->op, scep_key(2), "x")));
 	ASSERT_BAD_MESSAGE(h, .type = SCEP_GET_CERT, .certificate = own, .content = BYTES_LITERAL("\x30\x00"));
 	ASSERT_REFUSED(h, .type = SCEP_GET_CERT, .endpoint = "closed", .certificate = own, .content = scep_named(h, own));
 	ASSERT_REFUSED(h, .type = SCEP_GET_CRL, .endpoint = "closed", .certificate = own, .content = scep_named(h, own));
@@ -226,6 +383,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENE(test_capabilities_SP1),
 		SCENE(test_ca_certificates_SP3),
+		SCENE(test_next_ca_SP14),
+		SCENE(test_next_ca_that_goes_SP14),
+		SCENE(test_next_ca_files_that_are_refused),
 		SCENE(test_addresses_and_operations_SP2_V12),
 		SCENE(test_only_five_message_types_V1_SP4),
 		SCENE(test_nonces_SP6),

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/limits.h"
 #include "base/openssl_auto.h"
 #include "base/text.h"
@@ -74,6 +75,20 @@ static void test_static_challenge_S1(void **state)
 	ASSERT_REFUSED(h, .endpoint = "static", .content = SCEP_CSR(h, .dns = "a.fleet.example", .challenge = SCEP_HOUSE_STATIC "x"));
 	ASSERT_SENT(h, SUCCESS, -1, .endpoint = "static", .content = SCEP_CSR(h, .dns = "a.fleet.example", .challenge = SCEP_HOUSE_STATIC));
 	ASSERT_SENT(h, SUCCESS, -1, .endpoint = "mixed", .content = SCEP_CSR(h, .dns = "a.fleet.example", .challenge = SCEP_HOUSE_STATIC));
+}
+
+/* Nobody is locked out of it, so it must not be guessed. */
+static void test_a_short_static_challenge_is_refused(void **state)
+{
+	struct scep_house *h = *state;
+	const char *path = config_scep(h->fake->config, "static")->static_challenge_file;
+	assert_ok(h->op, files_write(h->op, path, 0600, BYTES_LITERAL("short\n")));
+	assert_err(h->op, ERR_POLICY, scep_check(h->op, h->fake->config));
+	assert_ok(h->op, files_write(h->op, path, 0600, BYTES_LITERAL("long enough for it\n")));
+	assert_ok(h->op, scep_check(h->op, h->fake->config));
+	/* It is read at each request. */
+	ASSERT_REFUSED(h, .endpoint = "static", .content = SCEP_CSR(h, .dns = "a.fleet.example", .challenge = SCEP_HOUSE_STATIC));
+	ASSERT_SENT(h, SUCCESS, -1, .endpoint = "static", .content = SCEP_CSR(h, .dns = "a.fleet.example", .challenge = "long enough for it"));
 }
 
 /* S4: the answer would be encrypted to who signed. */
@@ -167,7 +182,7 @@ static void test_approval_and_polling_SP11(void **state)
 	ASSERT_SENT(h, PENDING, -1, .endpoint = "desk", .content = csr);
 	ASSERT_SENT(h, PENDING, -1, .endpoint = "desk", .content = csr);
 	ASSERT_SENT(h, PENDING, -1, .endpoint = "desk", .type = SCEP_CERT_POLL, .content = about);
-	ASSERT_SENT(h, FAILURE, SCEP_BAD_CERT_ID, .endpoint = "desk", .type = SCEP_CERT_POLL, .content = scep_about(h, other));
+	ASSERT_BAD_MESSAGE(h, .endpoint = "desk", .type = SCEP_CERT_POLL, .content = scep_about(h, other));
 	ASSERT_SENT(h, FAILURE, SCEP_BAD_CERT_ID, .endpoint = "desk", .type = SCEP_CERT_POLL, .content = about, .key = scep_key(1));
 	ASSERT_SENT(h, FAILURE, SCEP_BAD_CERT_ID, .endpoint = "desk", .type = SCEP_CERT_POLL, .content = about, .transaction = "t-2");
 	ASSERT_SENT(h, FAILURE, SCEP_BAD_CERT_ID, .endpoint = "mixed", .type = SCEP_CERT_POLL, .content = about);
@@ -288,6 +303,7 @@ int main(void)
 		SCENE(test_challenges_by_pattern),
 		SCENE(test_absent_empty_and_wrong_challenges_V44_SP9),
 		SCENE(test_static_challenge_S1),
+		SCENE(test_a_short_static_challenge_is_refused),
 		SCENE(test_another_key_signs_S4),
 		SCENE(test_transactions_SP12_S2),
 		SCENE(test_parallel_requests_S1_S2),

@@ -1,12 +1,15 @@
 /* Signatures, with a token that can be told to err: row F11, and the separation of kinds. */
+#include <openssl/cms.h>
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/openssl_auto.h"
+#include "ca/cms.h"
 #include "ca/der.h"
 #include "ca/sign.h"
+#include "ca/signed_data.h"
 #include "check.h"
 #include "fixture.h"
 #include "tests/fake/fake_token.h"
@@ -213,12 +216,66 @@ static void test_request(void **state)
 	assert_int_equal(X509_REQ_get_signature_nid(request), NID_ecdsa_with_SHA384);
 }
 
+static result sign_message(struct op *op, void *arg, struct bytes attributes, struct bytes *signature)
+{
+	return sign_next_ca(op, NULL, arg, attributes, signature);
+}
+
+/* OpenSSL's CMS finds the signature to be by this certificate, and gives the content. */
+static void assert_cms(struct bytes message, X509 *signer, struct bytes content)
+{
+	AUTO(BIO) *in = BIO_new_mem_buf(message.p, (int)message.n), *out = BIO_new(BIO_s_mem());
+	STACK_OF(X509) *signers = sk_X509_new_null();
+	char *p;
+	sk_X509_push(signers, signer);
+	CMS_ContentInfo *cms = d2i_CMS_bio(in, NULL);
+	assert_non_null(cms);
+	assert_int_equal(CMS_verify(cms, signers, NULL, NULL, out, CMS_NOINTERN | CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY), 1);
+	long n = BIO_get_mem_data(out, &p);
+	assert_true(bytes_equal((struct bytes){ (uint8_t *)p, (size_t)n }, content));
+	CMS_ContentInfo_free(cms);
+	sk_X509_free(signers);
+}
+
+/* SP14, F11: by each type of CA key, over attributes and nothing else. */
+static void test_next_ca_SP14(void **state)
+{
+	struct op *op = *state;
+	static const struct {
+		enum key_type type;
+		enum signed_data_algorithm algorithm;
+	} keys[] = { { KEY_P256, SIGNED_ECDSA_SHA256 }, { KEY_P384, SIGNED_ECDSA_SHA384 }, { KEY_RSA2048, SIGNED_RSA_SHA256 } };
+	const struct bytes others[] = { BYTES_LITERAL("\x30\x04\x30\x02\x05\x00"), BYTES_LITERAL("\x31\x00"),
+					BYTES_LITERAL("\x31\x04\x30\x02\x05\x00\x00"), BYTES_LITERAL("\x31\x02\x05\x00") };
+	const struct fake_token_faults wrong = { .is_signature_wrong = true };
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		struct token_key key;
+		struct bytes der, message, signature;
+		assert_ok(op, token_generate(op, NULL, key_type_name(keys[i].type), keys[i].type, &key));
+		struct tbs_plan plan = root_plan(&key);
+		assert_ok(op, sign_plan(op, &plan, &key, &der));
+		AUTO(X509) *certificate = parse(der);
+		struct ca ca = ca_of(op, &key, der, certificate);
+		const struct signed_data_writing writing = { .type = cms_data_oid, .content = BYTES_LITERAL("what comes next"),
+							     .certificates = &ca.der, .n_certificates = 1,
+							     .algorithm = keys[i].algorithm, .signer = ca.der,
+							     .sign = sign_message, .arg = &ca };
+		assert_ok(op, signed_data_write_by(op, &writing, &message));
+		assert_cms(message, certificate, writing.content);
+		for (size_t j = 0; j < sizeof others / sizeof others[0]; j++)
+			assert_err(op, ERR_BUG, sign_next_ca(op, NULL, &ca, others[j], &signature));
+		fake_token_set_faults(&wrong);
+		assert_err(op, ERR_BACKEND, signed_data_write_by(op, &writing, &message));
+		fake_token_set_faults(NULL);
+	}
+}
+
 int main(void)
 {
 	log_open("test", LOG_LEVEL_ERROR);
 	const struct CMUnitTest tests[] = {
 		HOUSE_TEST(test_chain), HOUSE_TEST(test_wrong_signatures), HOUSE_TEST(test_linted_once),
-		HOUSE_TEST(test_kinds), HOUSE_TEST(test_request),
+		HOUSE_TEST(test_kinds), HOUSE_TEST(test_request), HOUSE_TEST(test_next_ca_SP14),
 	};
 	return RUN_TESTS(tests);
 }

@@ -94,6 +94,23 @@ static void rsa_numbers_become_the_same_spki(void **state)
 	assert_int_equal(type, KEY_RSA2048);
 }
 
+static void a_modulus_comes_out_of_the_spki(void **state)
+{
+	struct op *op = *state;
+	AUTO(EVP_PKEY) *rsa = EVP_RSA_gen(2048);
+	AUTO(EVP_PKEY) *ec = EVP_EC_gen("P-256");
+	AUTO(BIGNUM) *n = NULL;
+	struct bytes modulus;
+
+	assert_ok(op, spki_rsa_modulus(op, encoded(op, rsa), &modulus));
+	assert_int_equal(modulus.n, 256);
+	assert_int_equal(EVP_PKEY_get_bn_param(rsa, OSSL_PKEY_PARAM_RSA_N, &n), 1);
+	AUTO(BIGNUM) *read = BN_bin2bn(modulus.p, (int)modulus.n, NULL);
+	assert_int_equal(BN_cmp(read, n), 0);
+	assert_err(op, ERR_BACKEND, spki_rsa_modulus(op, encoded(op, ec), &modulus));
+	assert_err(op, ERR_BACKEND, spki_rsa_modulus(op, BYTES_LITERAL("no key"), &modulus));
+}
+
 static void keys_that_no_token_of_ours_holds_are_refused(void **state)
 {
 	struct op *op = *state;
@@ -163,6 +180,7 @@ int main(void)
 		TEST(an_ec_point_becomes_the_same_spki),
 		TEST(a_point_that_is_none_is_refused),
 		TEST(rsa_numbers_become_the_same_spki),
+		TEST(a_modulus_comes_out_of_the_spki),
 		TEST(keys_that_no_token_of_ours_holds_are_refused),
 		TEST(a_raw_ecdsa_signature_becomes_der),
 		TEST(a_signature_of_wrong_length_is_refused),

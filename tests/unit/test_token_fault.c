@@ -20,6 +20,11 @@
 #include "ipc/channel.h"
 #include "token_fixture.h"
 
+/* Octets of a 2048-bit modulus. */
+#define BLOCK 256
+
+static const uint8_t content_key[16] = "0123456789abcdef";
+
 static struct house house;
 static char proxy[4096], control[128], trace[128], count[160];
 
@@ -211,24 +216,36 @@ static void a_buffer_too_small_ends_the_signer(void **state)
 	after_c_sign(*state, "C_Sign rv=0x150\n");
 }
 
-/* A token with a key of an RA, and something that was encrypted to it. */
-static struct token *open_with_ra_key(struct op *op, struct token_key *key, struct bytes *encrypted)
+static struct bytes encrypt(struct op *op, const struct token_key *key, int padding, const void *plain, size_t plain_n)
 {
-	control_set(op, "");
-	struct token *token = open_token(op);
-	assert_ok(op, token_generate_unwrapping(op, token, "ra", KEY_RSA2048, key));
 	const uint8_t *p = key->spki.p;
 	EVP_PKEY *public_key = d2i_PUBKEY(NULL, &p, (long)key->spki.n);
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(public_key, NULL);
-	size_t n = 256;
+	size_t n = BLOCK;
 	uint8_t *out = arena_alloc(op->arena, n);
+
 	assert_int_equal(EVP_PKEY_encrypt_init(context), 1);
-	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING), 1);
-	assert_int_equal(EVP_PKEY_encrypt(context, out, &n, (const uint8_t *)"0123456789abcdef", 16), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, padding), 1);
+	assert_int_equal(EVP_PKEY_encrypt(context, out, &n, plain, plain_n), 1);
 	EVP_PKEY_CTX_free(context);
 	EVP_PKEY_free(public_key);
-	*encrypted = (struct bytes){ out, n };
+	return (struct bytes){ out, n };
+}
+
+/* A token with a key of an RA, and something that was encrypted to it. */
+static struct token *open_with_ra_key_and(struct op *op, const char *lines, struct token_key *key,
+					   struct bytes *encrypted)
+{
+	control_set(op, lines);
+	struct token *token = open_token(op);
+	assert_ok(op, token_generate_unwrapping(op, token, "ra", KEY_RSA2048, key));
+	*encrypted = encrypt(op, key, RSA_PKCS1_PADDING, content_key, sizeof(content_key));
 	return token;
+}
+
+static struct token *open_with_ra_key(struct op *op, struct token_key *key, struct bytes *encrypted)
+{
+	return open_with_ra_key_and(op, "", key, encrypted);
 }
 
 /* F8: the session is gone, whichever call says so. */
@@ -253,7 +270,7 @@ static void a_session_lost_while_unwrapping_ends_the_signer(void **state)
 		control_set(op, "");
 		token = open_token(op);
 		assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
-		assert_memory_equal(out, "0123456789abcdef", 16);
+		assert_memory_equal(out, content_key, 16);
 		token_free(&token);
 		op_free(&op);
 	}
@@ -276,20 +293,119 @@ static void a_refused_ciphertext_is_no_lost_session(void **state)
 	assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
 	unlink(trace);
 	assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
-	assert_memory_equal(out, "0123456789abcdef", 16);
+	assert_memory_equal(out, content_key, 16);
 	assert_int_equal(traced(op, " C_"), 3);
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		const char *line = arena_printf(op->arena, "C_Decrypt after rv=%s\n", codes[i]);
 		assert_ok(op, files_write(op, control, 0600, bytes_of_text(line)));
 		unlink(trace);
 		assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
-		assert_memory_not_equal(out, "0123456789abcdef", 16); /* also when the module left it in the buffer */
+		assert_memory_not_equal(out, content_key, 16); /* also when the module left it in the buffer */
 		assert_int_equal(traced(op, " C_"), 3);
 	}
 	assert_ok(op, files_write(op, control, 0600, BYTES_LITERAL("")));
 	assert_ok(op, token_unwrap(op, token, &key, encrypted, out, sizeof(out)));
-	assert_memory_equal(out, "0123456789abcdef", 16);
+	assert_memory_equal(out, content_key, 16);
 	token_free(&token);
+}
+
+/* What can be sent to a token that is no key of 16 octets: three paddings, two lengths, four that are no ciphertext. */
+static unsigned bad_ciphertexts(struct op *op, const struct token_key *key, struct bytes good, struct bytes out[9])
+{
+	static const uint8_t zero[BLOCK], beyond[BLOCK] = { [0 ... BLOCK - 1] = 0xff };
+	uint8_t blocks[3][BLOCK];
+
+	memset(blocks, 0x55, sizeof(blocks)); /* no 02 in front; nothing behind the padding; a padding of two octets */
+	blocks[0][0] = blocks[1][0] = blocks[2][0] = 0;
+	blocks[1][1] = blocks[2][1] = 2;
+	blocks[2][4] = blocks[2][BLOCK - 17] = 0;
+	const struct bytes all[] = {
+		encrypt(op, key, RSA_NO_PADDING, blocks[0], BLOCK),
+		encrypt(op, key, RSA_NO_PADDING, blocks[1], BLOCK),
+		encrypt(op, key, RSA_NO_PADDING, blocks[2], BLOCK),
+		encrypt(op, key, RSA_PKCS1_PADDING, content_key, 15),
+		encrypt(op, key, RSA_PKCS1_PADDING, content_key, 0),
+		BYTES_ARRAY(zero),
+		BYTES_ARRAY(beyond),
+		{ good.p, good.n - 1 },
+		BYTES_NONE,
+	};
+	memcpy(out, all, sizeof(all));
+	return sizeof(all) / sizeof(all[0]);
+}
+
+/*
+ * S5: whatever comes, the token decrypts one number, and is content with it. So it has nothing to say in its log, and
+ * takes no other time: with CKM_RSA_PKCS SoftHSM did both.
+ */
+static void the_token_cannot_tell_good_from_bad(void **state)
+{
+	struct op *op = *state;
+	struct token_key key;
+	struct bytes good, bad[9];
+	uint8_t out[16];
+	struct token *token = open_with_ra_key(op, &key, &good);
+	unsigned n = bad_ciphertexts(op, &key, good, bad);
+
+	assert_ok(op, token_unwrap(op, token, &key, good, out, sizeof(out)));
+	for (unsigned i = 0; i <= n; i++) {
+		unlink(trace);
+		assert_ok(op, token_unwrap(op, token, &key, i < n ? bad[i] : good, out, sizeof(out)));
+		assert_int_equal(memcmp(out, content_key, 16) == 0, i == n);
+		assert_int_equal(traced(op, " mechanism=0x3 0x0\n"), 1); /* CKM_RSA_X_509 */
+		assert_int_equal(traced(op, " C_Decrypt "), 1);
+		assert_int_equal(traced(op, " C_GetSessionInfo "), 1);
+		assert_int_equal(traced(op, " 0x0\n"), 3);
+		assert_int_equal(traced(op, " C_"), 3);
+	}
+	token_free(&token);
+}
+
+/* A block is a number for some modules, and begins where that does. */
+static void zeros_before_the_block_may_be_left_out(void **state)
+{
+	struct op *op = *state;
+	struct token_key key;
+	struct bytes good, bad[9];
+	uint8_t out[16];
+	struct token *token = open_with_ra_key_and(op, "C_Decrypt strip\n", &key, &good);
+	unsigned n = bad_ciphertexts(op, &key, good, bad);
+
+	for (unsigned i = 0; i <= n; i++) {
+		assert_ok(op, token_unwrap(op, token, &key, i < n ? bad[i] : good, out, sizeof(out)));
+		assert_int_equal(memcmp(out, content_key, 16) == 0, i == n);
+	}
+	token_free(&token);
+}
+
+/* Then the token checks the padding; doctor says so. */
+static void a_token_without_raw_rsa_unwraps_as_it_can(void **state)
+{
+	static const char *const lines[] = { "C_GetMechanismInfo rv=0x70\n",      /* CKR_MECHANISM_INVALID */
+					     "C_GetMechanismInfo flags=0x800\n" }; /* CKF_SIGN, not CKF_DECRYPT */
+
+	for (size_t at = 0; at < sizeof(lines) / sizeof(lines[0]); at++) {
+		struct op *op = op_new();
+		struct token_key key;
+		struct bytes good, bad[9];
+		uint8_t out[16];
+		char *description;
+		struct token *token = open_with_ra_key_and(op, lines[at], &key, &good);
+		unsigned n = bad_ciphertexts(op, &key, good, bad);
+
+		assert_ok(op, token_describe(op, token, &description));
+		assert_non_null(strstr(description, "no raw RSA"));
+		for (unsigned i = 0; i <= n; i++) {
+			unlink(trace);
+			assert_ok(op, token_unwrap(op, token, &key, i < n ? bad[i] : good, out, sizeof(out)));
+			assert_int_equal(memcmp(out, content_key, 16) == 0, i == n);
+			assert_int_equal(traced(op, " mechanism=0x1 0x0\n"), 1); /* CKM_RSA_PKCS */
+			assert_int_equal(traced(op, " C_Decrypt "), 1);
+		}
+		token_free(&token);
+		op_free(&op);
+	}
+	(void)state;
 }
 
 static void a_token_without_rsa_says_so(void **state)
@@ -446,6 +562,9 @@ int main(int argc, char **argv)
 		TEST(a_buffer_too_small_ends_the_signer),
 		TEST(a_session_lost_while_unwrapping_ends_the_signer),
 		TEST(a_refused_ciphertext_is_no_lost_session),
+		TEST(the_token_cannot_tell_good_from_bad),
+		TEST(zeros_before_the_block_may_be_left_out),
+		TEST(a_token_without_raw_rsa_unwraps_as_it_can),
 		TEST(a_token_without_rsa_says_so),
 		TEST(the_error_of_the_token_is_named),
 		TEST(a_wrong_signature_does_not_verify),
