@@ -175,7 +175,7 @@ refuses "a SID that the profile does not list (V45)" "asks for a SID" anything /
 refuses "what is no SID" "no SID" accounts /CN=d "" "$(sid_extension S-1-5-21-0500)"
 refuses "a SID alone" "besides a SID" accounts / "" "$(sid_extension "$account_sid")"
 write_names tag.cnf "" "URI = \"$tag_uri\""
-OPENSSL_CONF=tag.cnf refuses "Intune's SID within bounds, without sid in names:" "permitted_names" bounded /CN=d
+OPENSSL_CONF=tag.cnf refuses "Intune's SID within bounds, without sid in names:" "does not list sid" bounded /CN=d
 refuses "a registered ID" "registered ID" anything /CN=d RID:1.2.3.4
 refuses "nothing at all" "at least one name" anything /
 refuses "the name of the issuing CA (C2)" "that of CA issuing itself" anything "/O=Test Corp/CN=Test Corp Issuing CA"

@@ -27,6 +27,9 @@ check "and the same certificate" test "$first" = "$(serial_of "$T/demo/certbot/e
 check "it answers" curl -fs "http://127.0.0.1:$HTTP/readyz"
 check "EST is on at the default label" curl -fs --cacert "$T/demo/roots.pem" -o /dev/null "https://localhost:$HTTPS/.well-known/est/cacerts" \
 	"https://localhost:$MUTUAL/.well-known/est/csrattrs"
+check_says "SCEP is on at its default endpoint, with an RA" "BEGIN PKCS7" sh -c 'curl -fs "$0" | openssl pkcs7 -inform DER' \
+	"http://localhost:$HTTP/scep/default?operation=GetCACert"
+check_says "and with one-time challenges" '^[0-9a-z-]{16,}$' "$CHANCERY" scep challenge create --dir "$T/demo" --name cn:phone.demo.internal
 kill -INT -- "-$second"
 wait "$second"
 check "Ctrl-C ends it well" test $? -eq 0

@@ -46,13 +46,17 @@ protocols_libprotocols_a_SOURCES += \
 
 if HAVE_CMOCKA
 SCEP_TEST_LIBS = $(PROTOCOL_LIBS) $(SERVER_LIBS) $(CA_LIBS) $(STORE_LIBS) $(IPC_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/test_intune
-tests_unit_test_intune_SOURCES = tests/unit/test_intune.c tests/unit/check.h tests/unit/fixture.h \
+INTUNE_TEST_HOUSE = tests/unit/intune_scene.h tests/unit/check.h tests/unit/fixture.h \
 	tests/fake/fake_microsoft.c tests/fake/fake_microsoft.h \
 	tests/fake/fake_courier.c tests/fake/fake_courier.h tests/fake/fake_authority.c tests/fake/fake_authority.h \
 	tests/fake/fake_token.c tests/fake/fake_token.h tests/fake/x509_maker.c tests/fake/x509_maker.h
+check_PROGRAMS += tests/unit/test_intune tests/unit/test_intune_outbox
+tests_unit_test_intune_SOURCES = tests/unit/test_intune.c $(INTUNE_TEST_HOUSE)
 tests_unit_test_intune_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_intune_LDADD = $(SCEP_TEST_LIBS)
+tests_unit_test_intune_outbox_SOURCES = tests/unit/test_intune_outbox.c $(INTUNE_TEST_HOUSE)
+tests_unit_test_intune_outbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_intune_outbox_LDADD = $(SCEP_TEST_LIBS)
 
 # The house is real but for the token, which the fake stands in for.
 SCEP_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

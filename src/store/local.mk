@@ -103,8 +103,11 @@ STORE_TESTS = \
 	tests/unit/test_enrollments \
 	tests/unit/test_intune \
 	tests/unit/test_intune_notices \
+	tests/unit/test_intune_outbox \
 	tests/unit/test_scep \
 	tests/unit/test_scep_challenges \
+	tests/unit/test_scep_intune \
+	tests/unit/test_scep_oracle \
 	tests/unit/test_scep_requests \
 	tests/unit/test_scep_transactions \
 	tests/unit/test_est \

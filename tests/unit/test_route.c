@@ -145,7 +145,7 @@ static enum lane_name by_method(const struct call *call)
 	return call->method == HTTP_POST ? LANE_WAIT : LANE_READ;
 }
 
-/* F3: one address, and calls that wait for others as well as calls that must not. */
+/* One address, and calls that wait for others as well as calls that must not. */
 static void test_chooses_a_lane_for_each_call(void **state)
 {
 	const struct call get = { .method = HTTP_GET }, post = { .method = HTTP_POST };

@@ -1,4 +1,4 @@
-/* An endpoint that asks Intune: which lane serves what, and what becomes of a yes (IN5, F3). */
+/* An endpoint that asks Intune: which lane serves what, and what becomes of a yes (IN5). */
 #include "tests/unit/scep_scene.h"
 
 #include <string.h>
@@ -85,7 +85,7 @@ static void be_away(struct intune_scene *s, bool is_away)
 
 #define ASSERT_ASKED(s, times) assert_int_equal((s)->microsoft.n[MICROSOFT_VALIDATE], (times))
 
-/* --- F3: lanes --- */
+/* --- lanes --- */
 
 static enum lane_name lane_of(struct intune_scene *s, enum http_method method, const char *path, const char *query)
 {
