@@ -41,3 +41,17 @@ result certificate_names(struct op *op, struct bytes der, const struct csr_rules
 	identifiers_sort(*out, n);
 	return OK;
 }
+
+result certificate_names_match(struct op *op, struct bytes der, const struct csr_rules *rules, const struct csr *csr,
+			       const char *whose)
+{
+	struct identifier *names;
+	unsigned n;
+	result r = certificate_names(op, der, rules, &names, &n);
+	if (r.err == ERR_POLICY || r.err == ERR_MALFORMED)
+		return FAIL(op, ERR_DENIED, "the %s certificate: %s", whose, arena_text(op->arena, op->detail));
+	TRY(r);
+	if (!identifiers_equal(names, n, csr->identifiers, csr->n_identifiers))
+		return FAIL(op, ERR_DENIED, "subject and names of the request are not those of the %s certificate", whose);
+	return OK;
+}

@@ -15,3 +15,11 @@
  */
 result certificate_names(struct op *op, struct bytes der, const struct csr_rules *rules, struct identifier **out,
 			 unsigned *n);
+
+/*
+ * What renews a certificate asks for the names in it and no others (E6, S3): both
+ * sides are read by the same rules, so that nothing is understood in two ways.
+ * ERR_DENIED otherwise. `whose`: "client's", for people.
+ */
+result certificate_names_match(struct op *op, struct bytes der, const struct csr_rules *rules, const struct csr *csr,
+			       const char *whose);

@@ -4,19 +4,10 @@
 #include "ca/certificate_names.h"
 #include "ca/name_pattern.h"
 
-/* Both sides are read by the same rules, so that nothing is understood in two ways (E6). */
 static result own_names_only(struct op *op, const struct est_request *request, const struct csr *csr)
 {
 	const struct csr_rules rules = csr_rules_of(request->profile);
-	struct identifier *names;
-	unsigned n;
-	result r = certificate_names(op, request->certificate.der, &rules, &names, &n);
-	if (r.err == ERR_POLICY || r.err == ERR_MALFORMED)
-		return FAIL(op, ERR_DENIED, "the client's certificate: %s", arena_text(op->arena, op->detail));
-	TRY(r);
-	if (!identifiers_equal(names, n, csr->identifiers, csr->n_identifiers))
-		return FAIL(op, ERR_DENIED, "subject and names of the request are not those of the client's certificate");
-	return OK;
+	return certificate_names_match(op, request->certificate.der, &rules, csr, "client's");
 }
 
 static result check_certificate(struct op *op, const struct est_request *request, const struct csr *csr)

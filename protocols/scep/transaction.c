@@ -194,15 +194,6 @@ static result authorize(struct op *op, const struct scep_request *request, const
 	return authorization_new(op, authority_config(request->authority), &facts, out);
 }
 
-static result check_key_type(struct op *op, const struct scep_request *request, const struct csr *csr)
-{
-	const struct config_profile *profile = request->profile;
-	for (unsigned i = 0; i < profile->n_key_types; i++)
-		if (profile->key_types[i] == csr->key_type)
-			return OK;
-	return FAIL(op, ERR_POLICY, "profile %s takes no %s keys", profile->name, key_type_name(csr->key_type));
-}
-
 static result look(struct op *op, struct opening *o, bool *is_found)
 {
 	STORE_LEASE(lease);
@@ -239,7 +230,6 @@ static result judge(struct op *op, struct scep_request *request, const struct cs
 static result check_wish(struct op *op, const struct scep_request *request, const struct csr *csr, const struct enrollment *made)
 {
 	struct authorization *authorization;
-	TRY(check_key_type(op, request, csr));
 	TRY(authorize(op, request, csr, made, &authorization));
 	return issue_would(op, request->authority, authorization, csr->spki);
 }

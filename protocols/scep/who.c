@@ -93,19 +93,10 @@ result scep_authenticate(struct op *op, struct scep_request *request, const stru
 	return FAIL(op, ERR_DENIED, "a first certificate needs a challengePassword in the request");
 }
 
-/* Both sides are read by the same rules, so that nothing is understood in two ways. */
 static result own_names_only(struct op *op, const struct scep_request *request, const struct csr *csr)
 {
 	const struct csr_rules rules = csr_rules_of(request->profile);
-	struct identifier *names;
-	unsigned n;
-	result r = certificate_names(op, request->certificate.der, &rules, &names, &n);
-	if (r.err == ERR_POLICY || r.err == ERR_MALFORMED)
-		return FAIL(op, ERR_DENIED, "the signer's certificate: %s", arena_text(op->arena, op->detail));
-	TRY(r);
-	if (!identifiers_equal(names, n, csr->identifiers, csr->n_identifiers))
-		return FAIL(op, ERR_DENIED, "subject and names of the request are not those of the certificate that is to be renewed");
-	return OK;
+	return certificate_names_match(op, request->certificate.der, &rules, csr, "signer's");
 }
 
 static result names_of_challenge(struct op *op, const struct one_time_token *token, const struct csr *csr)

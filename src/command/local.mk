@@ -6,6 +6,8 @@ src_command_libcommand_a_SOURCES = \
 	src/command/cert.c \
 	src/command/command.c src/command/command.h \
 	src/command/doctor.c \
+	src/command/door_token.c \
+	src/command/door_token.h \
 	src/command/door_user.c src/command/door_user.h \
 	src/command/est.c src/command/est.h \
 	src/command/est_token.c \

@@ -140,3 +140,20 @@ struct bytes maker_enveloped(struct op *op, const struct maker_enveloped *messag
 					recipients, content, or(message->unprotected_attributes, NOTHING));
 	return cms_wrap(op->arena, cms_enveloped_data_oid, parts);
 }
+
+struct bytes maker_nested(struct op *op, unsigned levels)
+{
+	struct bytes inner = BYTES_LITERAL("\x05\x00");
+	for (unsigned i = 0; i < levels; i++)
+		inner = MAKER_DER(op, DER_SEQUENCE, inner);
+	return inner;
+}
+
+struct bytes maker_repeated(struct op *op, struct bytes one, unsigned n)
+{
+	struct buf out;
+	buf_init(&out, op->arena, one.n * n);
+	for (unsigned i = 0; i < n; i++)
+		buf_bytes(&out, one);
+	return buf_as_bytes(&out);
+}

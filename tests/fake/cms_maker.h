@@ -39,3 +39,7 @@ struct bytes maker_enveloped(struct op *op, const struct maker_enveloped *messag
 #define MAKER_ENVELOPED(op, ...) maker_enveloped((op), &(struct maker_enveloped){ __VA_ARGS__ })
 /* AlgorithmIdentifier of AES-128-CBC with an initialization vector of n octets. */
 struct bytes maker_aes128(struct op *op, size_t n);
+
+/* SEQUENCEs in one another, around a NULL; the same value n times, one after the other. */
+struct bytes maker_nested(struct op *op, unsigned levels);
+struct bytes maker_repeated(struct op *op, struct bytes one, unsigned n);

@@ -270,23 +270,6 @@ struct row {
 };
 #define ROWS_MAX 64
 
-static struct bytes nested(struct op *op, unsigned levels)
-{
-	struct bytes inner = BYTES_LITERAL("\x05\x00");
-	for (unsigned i = 0; i < levels; i++)
-		inner = MAKER_DER(op, DER_SEQUENCE, inner);
-	return inner;
-}
-
-static struct bytes repeated(struct op *op, struct bytes one, unsigned n)
-{
-	struct buf out;
-	buf_init(&out, op->arena, one.n * n);
-	for (unsigned i = 0; i < n; i++)
-		buf_bytes(&out, one);
-	return buf_as_bytes(&out);
-}
-
 static unsigned evil_outsides(struct op *op, struct bytes certificate, struct row *rows)
 {
 	struct bytes der = MAKER_ENVELOPED(op, .certificate = certificate), content;
@@ -307,7 +290,7 @@ static unsigned evil_outsides(struct op *op, struct bytes certificate, struct ro
 						.originator = BYTES_LITERAL("\xa0\x00")) },
 		{ "unprotected-version-0", MAKER_ENVELOPED(op, .certificate = certificate, .unprotected_attributes = BYTES_LITERAL("\xa1\x00")) },
 		{ "nested-50", MAKER_ENVELOPED(op, .certificate = certificate, .version = BYTES_LITERAL("\x02\x01\x02"),
-					       .unprotected_attributes = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(1), nested(op, 50))) },
+					       .unprotected_attributes = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(1), maker_nested(op, 50))) },
 		{ "content-type", MAKER_ENVELOPED(op, .certificate = certificate, .type = other_type) },
 		{ "content-two-pieces", MAKER_ENVELOPED(op, .certificate = certificate,
 							.encrypted = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(0), octets, octets)) },
@@ -330,14 +313,14 @@ static unsigned evil_recipients(struct op *op, struct bytes certificate, struct 
 {
 	const struct maker_enveloped good = { .certificate = certificate };
 	struct bytes one = maker_recipient(op, &good), ec = BYTES_LITERAL("\xa1\x02\x05\x00"), mixed = ec;
-	mixed = MAKER_JOIN(op, one, repeated(op, ec, ENVELOPED_DATA_RECIPIENTS));
+	mixed = MAKER_JOIN(op, one, maker_repeated(op, ec, ENVELOPED_DATA_RECIPIENTS));
 	struct bytes rsa_sha256 = BYTES_LITERAL("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00");
 	struct bytes rsa_octets = BYTES_LITERAL("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x04\x00");
 	const struct row all[] = {
 		{ "no-recipient", MAKER_ENVELOPED(op, .certificate = certificate, .recipients = BYTES_LITERAL("\x31\x00")) },
-		{ "9-recipients", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, repeated(op, one, 9))) },
-		{ "1000-recipients", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, repeated(op, one, 1000))) },
-		{ "1000-key-agreements", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, repeated(op, ec, 1000))) },
+		{ "9-recipients", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, maker_repeated(op, one, 9))) },
+		{ "1000-recipients", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, maker_repeated(op, one, 1000))) },
+		{ "1000-key-agreements", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, maker_repeated(op, ec, 1000))) },
 		{ "key-agreement", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, ec)) },
 		{ "one-and-8-of-others", MAKER_ENVELOPED(op, .recipients = MAKER_DER(op, DER_SET, mixed)) },
 		{ "recipient-null", MAKER_ENVELOPED(op, .recipients = BYTES_LITERAL("\x31\x02\x05\x00")) },

@@ -342,23 +342,6 @@ struct row {
 	struct bytes der;
 };
 
-static struct bytes nested(struct op *op, unsigned levels)
-{
-	struct bytes inner = BYTES_LITERAL("\x05\x00");
-	for (unsigned i = 0; i < levels; i++)
-		inner = MAKER_DER(op, DER_SEQUENCE, inner);
-	return inner;
-}
-
-static struct bytes repeated(struct op *op, struct bytes one, unsigned n)
-{
-	struct buf out;
-	buf_init(&out, op->arena, one.n * n);
-	for (unsigned i = 0; i < n; i++)
-		buf_bytes(&out, one);
-	return buf_as_bytes(&out);
-}
-
 /* The same message with each length that matters in its indefinite form: BER (X.690 section 8.1.3.6). */
 static struct bytes indefinite(struct op *op, struct bytes der)
 {
@@ -386,11 +369,11 @@ static unsigned evil_outsides(struct op *op, const struct maker_signed *good, st
 	no_digests.digest_algorithms = BYTES_LITERAL("\x31\x00");
 	no_signer.signers = BYTES_LITERAL("\x31\x00");
 	two.signers = MAKER_DER(op, DER_SET, signer, signer);
-	many.signers = MAKER_DER(op, DER_SET, repeated(op, signer, 1000));
+	many.signers = MAKER_DER(op, DER_SET, maker_repeated(op, signer, 1000));
 	detached.encapsulated = MAKER_DER(op, DER_SEQUENCE, data);
 	pieces.encapsulated = MAKER_DER(op, DER_SEQUENCE, data, MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(0), MAKER_DER(op, 0x24, octets)));
-	no_octets.encapsulated = MAKER_DER(op, DER_SEQUENCE, data, MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(0), nested(op, 2)));
-	deep.unsigned_attributes = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(1), nested(op, 50));
+	no_octets.encapsulated = MAKER_DER(op, DER_SEQUENCE, data, MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(0), maker_nested(op, 2)));
+	deep.unsigned_attributes = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(1), maker_nested(op, 50));
 	certificates.certificates = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(0), BYTES_LITERAL("\x30\x05\x02"));
 	more.unsigned_attributes = null;
 	const struct row all[] = {
@@ -510,7 +493,7 @@ static void test_large_messages_S6(void **state)
 	assert_ok(op, signed_data_read(op, inner, &message));
 	assert_in_range(arena_used(op->arena) - before, 1, 2048);
 
-	struct bytes many = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(0), repeated(op, certificate, 1000));
+	struct bytes many = MAKER_DER(op, DER_CONTEXT_CONSTRUCTED(0), maker_repeated(op, certificate, 1000));
 	struct bytes der = MAKER_SIGNED(op, .key = key, .certificate = certificate, .content = CONTENT, .certificates = many);
 	before = arena_used(op->arena);
 	assert_ok(op, signed_data_read(op, der, &message));
